@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What every test case of the project starts from."""
+
+import logging
+import os
+import pathlib
+
+import fixtures
+import hypothesis
+import testtools
+
+# Properties are searched without a deadline: a busy machine is not a fault.
+# A failure prints the blob that reproduces it.
+hypothesis.settings.register_profile(
+    'tacker_ledger', deadline=None, print_blob=True)
+hypothesis.settings.load_profile('tacker_ledger')
+
+#: The root of the checkout the tests run from.
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+
+#: Variables which would make a test depend on who runs it.
+_PERSONAL_PREFIXES = ('OS_',)
+_KEPT = ('OS_TEST_TIMEOUT', 'OS_TEST_PATH', 'OS_DEBUG')
+
+
+def in_ci() -> bool:
+    """Return whether a missing part is a failure instead of a skip."""
+    return os.environ.get('CI', '').lower() in ('1', 'true', 'yes')
+
+
+class TestCase(testtools.TestCase):
+    """A test with a time limit, its own temporary files and captured logs.
+
+    ``OS_TEST_TIMEOUT`` is the limit in seconds for one test; a class which
+    needs longer raises ``TIMEOUT_SCALE``.
+    """
+
+    TIMEOUT_SCALE = 1
+
+    def setUp(self):
+        super().setUp()
+        limit_seconds = int(os.environ.get('OS_TEST_TIMEOUT', '60'))
+        if limit_seconds > 0:
+            self.useFixture(fixtures.Timeout(
+                limit_seconds * self.TIMEOUT_SCALE, gentle=True))
+        self.useFixture(fixtures.NestedTempfile())
+        for name in list(os.environ):
+            if name.startswith(_PERSONAL_PREFIXES) and name not in _KEPT:
+                self.useFixture(fixtures.EnvironmentVariable(name))
+        self.log = self.useFixture(fixtures.FakeLogger(
+            level=logging.DEBUG if os.environ.get('OS_DEBUG')
+            else logging.INFO,
+            format='%(asctime)s %(levelname)s [%(name)s] %(message)s'))
+
+    def make_directory(self) -> pathlib.Path:
+        """Return a new directory which goes away with the test."""
+        return pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+
+    def skip_missing(self, part: str, reason: str = ''):
+        """End this test because the machine lacks a part it needs.
+
+        :param part: the name of what is missing, for example ``nftables``
+        :param reason: how that was noticed
+        """
+        message = f'missing part: {part}' + (f' ({reason})' if reason else '')
+        if in_ci():
+            self.fail(message + '; nothing may be missing in CI')
+        self.skipTest(message)
