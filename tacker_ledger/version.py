@@ -17,6 +17,6 @@ version_info = pbr.version.VersionInfo('tacker-ledger')
 
 
 def version_string() -> str:
-    """Return the version as users see it, for example ``1.2.0``."""
-    version: str = version_info.version_string()
+    """Return the version as users see it, for example ``1.2.0.dev7``."""
+    version: str = version_info.release_string()
     return version
