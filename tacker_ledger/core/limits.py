@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Every bound of the protocol, its unit last in the name.
+
+A decoder never allocates past these; a node, a VNF and an auditor refuse
+the same things because they read the same numbers.  Changing one of them
+changes what is valid, hence the protocol version.
+"""
+
+_KIB = 1024
+_MIB = 1024 * _KIB
+_DAY_MS = 24 * 60 * 60 * 1000
+
+# Encoding
+
+#: How deep arrays may nest; the document itself is depth 1.
+NESTING_MAX_DEPTH = 16
+#: Data items in one encoded document, arrays included.
+ITEMS_MAX_COUNT = 200_000
+
+# Transactions
+
+#: The configuration field as it travels: sealed, padded, compressed.
+#: S0 asks for 10^6 bytes of configuration; padding adds up to 12 %.
+CONFIGURATION_MAX_BYTES = 1_310_720
+#: A whole transaction: the configuration and every field around it.
+TRANSACTION_MAX_BYTES = CONFIGURATION_MAX_BYTES + 16 * _KIB
+#: A payload after decompression.
+INFLATED_MAX_BYTES = 4 * _MIB
+#: The smallest padded payload: small configurations all look alike.
+PADDED_MIN_BYTES = 512
+#: The free description of a transaction, in UTF-8.
+DESCRIPTION_MAX_BYTES = 256
+#: Entries of each of *apply before* and *apply after*.
+REFERENCES_MAX_COUNT = 64
+#: Wraps of the content key in one transaction, dummies included.
+WRAP_COUNT = 4
+#: An encoded key document.
+KEY_DOCUMENT_MAX_BYTES = 1024
+#: Open requests of one slot CID.
+SLOTS_OPEN_MAX_COUNT = 16
+#: How long a request may stay open, in header time.
+SLOT_LIFETIME_MAX_MS = 7 * _DAY_MS
+#: How far a transaction's timestamp may lie after the header's.
+TIMESTAMP_FUTURE_MS = 600_000
+#: How much less than that a pool accepts by its own clock.
+POOL_SKEW_MS = 60_000
+#: The part of a submission that is not signed.
+ADMISSION_MAX_BYTES = 4096
+#: Transactions in one call of the door.
+BATCH_SUBMIT_MAX_COUNT = 100
+
+# Blocks, state, federation
+
+BLOCK_MAX_BYTES = 8 * _MIB
+BLOCK_MAX_TRANSACTIONS = 300
+HEADER_MAX_BYTES = 256
+#: What certifies one header.
+CERTIFICATE_MAX_BYTES = 32 * _KIB
+#: One value of the authenticated state.
+STATE_VALUE_MAX_BYTES = 4096
+#: One proof of the authenticated state.
+PROOF_MAX_BYTES = 16 * _KIB
+MEMBERS_MAX_COUNT = 256
+FEDERATION_DOCUMENT_MAX_BYTES = 512 * _KIB
+
+# Frames and answers
+
+#: One frame between nodes, its length prefix excluded.
+FRAME_MAX_BYTES = 16 * _MIB
+#: One answer of the tenant and VNF door.
+ANSWER_MAX_BYTES = 24 * _MIB
+STATE_KEYS_PER_QUERY_MAX_COUNT = 256
+#: Transactions in one page of a history.
+HISTORY_PAGE_MAX_COUNT = 100
+
+# What a VNF applies at once
+
+#: Transactions in one plan, the base transaction included.
+PLAN_MAX_COUNT = 64
+#: Their encoded sizes together.
+PLAN_MAX_BYTES = 16 * _MIB

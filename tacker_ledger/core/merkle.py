@@ -1,0 +1,111 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The Merkle tree of RFC 6962 section 2.1 over digests.
+
+The leaves are digests already (a tagged hash each, hence never taken for an
+inner node), so the tree adds no leaf prefix: one leaf is its own root.  The
+left subtree of n > 1 leaves holds the largest power of two below n.
+"""
+
+from collections.abc import Sequence
+import hashlib
+
+from tacker_ledger.core import hashing
+
+#: The root over no leaves.
+EMPTY_ROOT = hashlib.sha256().digest()
+
+
+def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """Return every level, leaves first, the root alone last.
+
+    A node without a sibling moves up unchanged.  Level by level this gives
+    the same tree as the recursive definition, without its recursion.
+    """
+    level = list(leaves)
+    levels = [level]
+    while len(level) > 1:
+        above = [hashing.inner_node(level[i], level[i + 1])
+                 for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            above.append(level[-1])
+        level = above
+        levels.append(level)
+    return levels
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """Return the root over ``leaves`` (32 bytes each), 32 bytes.
+
+    Over no leaves it is SHA-256 of nothing.
+    """
+    return _levels(leaves)[-1][0] if leaves else EMPTY_ROOT
+
+
+def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """Return the audit path of one leaf (RFC 6962 section 2.1.1).
+
+    :param leaves: all leaves of the tree
+    :param index: which one, from 0
+    :returns: the siblings from the leaf up, 32 bytes each; empty for a
+        tree of one leaf
+    """
+    assert 0 <= index < len(leaves)
+    siblings = []
+    for level in _levels(leaves)[:-1]:
+        sibling = index ^ 1
+        if sibling < len(level):
+            siblings.append(level[sibling])
+        index >>= 1
+    return siblings
+
+
+def fold(leaf: bytes, index: int, size: int,
+         siblings: Sequence[bytes]) -> bytes | None:
+    """Return the root that an audit path leads to, or None.
+
+    None means that no tree of ``size`` leaves has such a path: an index
+    out of range, or a path that is too long or too short.
+    """
+    if not 0 <= index < size:
+        return None
+    node = leaf
+    used = 0
+    last = size - 1
+    while last:
+        if index & 1 or index < last:
+            if used == len(siblings):
+                return None
+            sibling = siblings[used]
+            used += 1
+            node = (hashing.inner_node(sibling, node) if index & 1
+                    else hashing.inner_node(node, sibling))
+        index >>= 1
+        last >>= 1
+    return node if used == len(siblings) else None
+
+
+def verify(leaf: bytes, index: int, size: int, siblings: Sequence[bytes],
+           expected: bytes) -> bool:
+    """Return whether ``leaf`` stands at ``index`` of ``size`` leaves.
+
+    :param leaf: the digest claimed to be in the tree, 32 bytes
+    :param index: its position, from 0
+    :param size: how many leaves the tree has; from the same trusted place
+        as the root, because the root alone does not fix it
+    :param siblings: the audit path, 32 bytes each
+    :param expected: the trusted root, 32 bytes
+    """
+    if len(leaf) != hashing.DIGEST_BYTES or any(
+            len(sibling) != hashing.DIGEST_BYTES for sibling in siblings):
+        return False
+    return fold(leaf, index, size, siblings) == expected
