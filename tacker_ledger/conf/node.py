@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the ledger node: ``[node]``."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    'node', title='Ledger node',
+    help='One member of the federation: who it is, where its chain lies, '
+         'how much it takes and from whom.')
+
+_IDENTITY = [
+    cfg.StrOpt(
+        'member', required=True,
+        help='Name of this member in the federation document.'),
+    cfg.StrOpt(
+        'federation_document', required=True,
+        help='File with the signed federation document at genesis. The '
+             'chain id is its digest: all members have the same bytes. A '
+             'later document arrives on the chain, not here.'),
+    cfg.StrOpt(
+        'node_key_file', required=True,
+        help='TLS private key of this member (PEM, readable by its owner '
+             'only). Its public half is the node key in the federation '
+             'document.'),
+    cfg.StrOpt(
+        'certificate_file', required=True,
+        help='Certificate of the node key, issued by the federation CA '
+             '(PEM).'),
+    cfg.StrOpt(
+        'ca_file', required=True,
+        help='Certificate of the federation CA (PEM).'),
+    cfg.StrOpt(
+        'vote_key_file', required=True,
+        help='Ed25519 seed which signs consensus messages: 32 bytes, '
+             'readable by its owner only. Never copy it to another running '
+             'node.'),
+    cfg.StrOpt(
+        'answer_key_file', required=True,
+        help='Ed25519 seed which signs answers of the doors: 32 bytes, '
+             'readable by its owner only. API processes need it too.'),
+]
+
+_STORAGE = [
+    cfg.StrOpt(
+        'data_directory', required=True,
+        help='Directory of the chain, the state map and the local socket. '
+             'It is made when it does not exist.'),
+    cfg.IntOpt(
+        'storage_max_gib', default=256, min=1, max=65536,
+        help='Bound on the size of the chain and state database, in GiB. '
+             'The file grows as it is used; at the bound the node stops '
+             'voting and goes on answering reads.'),
+    cfg.BoolOpt(
+        'fsync', default=True,
+        help='Force every block and vote to disk before acting on it. '
+             'Without it a power cut can make this member vote twice: for '
+             'test federations on one machine only.'),
+    cfg.StrOpt(
+        'socket_file', default='',
+        help='Unix socket for API processes on this host; empty: '
+             'node.sock in the data directory.'),
+]
+
+_PEERS = [
+    cfg.ListOpt(
+        'neighbours', default=[],
+        help='Addresses which replace those of the federation document, as '
+             'name=host:port pairs separated by commas. For members behind '
+             'address translation.'),
+    cfg.StrOpt(
+        'bind_host', default='',
+        help='Address to listen on for other members; empty: the host of '
+             'this member in the federation document.'),
+    cfg.PortOpt(
+        'bind_port', default=0, min=0,
+        help='Port to listen on for other members; 0: the port of this '
+             'member in the federation document.'),
+    cfg.IntOpt(
+        'peer_queue_max_bytes', default=64 * 1024 * 1024,
+        min=17 * 1024 * 1024,
+        help='Bound on the bytes which wait to be sent to one member. '
+             'Frames over it are dropped and asked for again later.'),
+    cfg.FloatOpt(
+        'ping_interval_seconds', default=2.0, min=0.05, max=60.0,
+        help='How often a quiet peer is pinged. Three missed pings end the '
+             'connection.'),
+    cfg.FloatOpt(
+        'reconnect_max_seconds', default=2.0, min=0.05, max=300.0,
+        help='Bound on the growing, jittered pause between two attempts to '
+             'reach a member.'),
+    cfg.FloatOpt(
+        'sync_timeout_seconds', default=5.0, min=0.1, max=600.0,
+        help='How long a neighbour may take to answer while this node '
+             'catches up, before the next one is asked.'),
+    cfg.FloatOpt(
+        'start_timeout_seconds', default=10.0, min=0.0, max=3600.0,
+        help='How long a starting node waits for a first neighbour to catch '
+             'up from, before it serves what it has. A node without '
+             'neighbours refuses writes anyway.'),
+]
+
+_POOL = [
+    cfg.StrOpt(
+        'engine', default='pbft',
+        help='Consensus engine, a name in the entry point group '
+             'tacker_ledger.engines. It must be the engine of the '
+             'federation document.'),
+    cfg.IntOpt(
+        'pool_max_transactions', default=20_000, min=1,
+        help='Bound on transactions which wait for a block.'),
+    cfg.IntOpt(
+        'pool_max_bytes', default=256 * 1024 * 1024, min=2 * 1024 * 1024,
+        help='Bound on the bytes of transactions which wait for a block.'),
+    cfg.IntOpt(
+        'pool_forward_after_ms', default=0, min=0,
+        help='After how long a transaction that is in no block yet is sent '
+             'to all members instead of the leader alone, in milliseconds; '
+             '0: after ten batch intervals, at least 500 ms.'),
+]
+
+_ADMISSION = [
+    cfg.StrOpt(
+        'admission', default='registered',
+        help='Who may write, a name in the entry point group '
+             'tacker_ledger.admission. "registered": enrolled keys, keys '
+             'these have addressed, and answers to open requests. "open": '
+             'anybody; only while the door listens on loopback, unless '
+             'admission_open_anywhere is set.'),
+    cfg.BoolOpt(
+        'admission_open_anywhere', default=False,
+        help='Allow admission = open on a door which others can reach: then '
+             'everybody can fill the disks of all members.'),
+    cfg.ListOpt(
+        'enrolled_keys', default=[],
+        help='Key ids (64 hex digits) enrolled at this member beside those '
+             'enrolled at the operator door.'),
+    cfg.FloatOpt(
+        'rate_per_key_per_second', default=50.0, min=0.001,
+        help='Transactions per second which one enrolled key may submit in '
+             'the long run.'),
+    cfg.IntOpt(
+        'rate_burst_per_key', default=500, min=1,
+        help='Transactions which one enrolled key may submit at once after '
+             'a quiet time.'),
+    cfg.FloatOpt(
+        'rate_addressed_share', default=0.25, min=0.0, max=1.0,
+        help='Part of an enrolled key\'s rate set aside for all keys which '
+             'are admitted because it addressed them.'),
+]
+
+OPTIONS = [*_IDENTITY, *_STORAGE, *_PEERS, *_POOL, *_ADMISSION]
