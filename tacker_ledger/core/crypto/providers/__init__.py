@@ -1,0 +1,86 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The one provider of cryptography that a process uses.
+
+Two libraries can stand behind it and nothing shows which: ``cryptography``
+(OpenSSL; nodes, where speed counts) and ``pycryptodome`` (VNFs and tenants,
+which then need no system library).  A library is imported when it is
+chosen, so an image holds the one it uses.
+"""
+
+import importlib
+
+from tacker_ledger.core.crypto.providers import base
+from tacker_ledger.core import errors
+
+_HERE = __name__
+#: Names in order of preference, and where each Provider class lives.
+_MODULES = {
+    'cryptography': f'{_HERE}.openssl',
+    'pycryptodome': f'{_HERE}.pycryptodome',
+}
+_current: base.Provider | None = None
+
+
+def names() -> tuple[str, ...]:
+    """Return the names :func:`load` knows, the preferred one first."""
+    return tuple(_MODULES)
+
+
+def load(name: str) -> base.Provider:
+    """Return a new provider, not made the default.
+
+    :raises BadOption: the name is unknown or its library not installed
+    """
+    if name not in _MODULES:
+        raise errors.BadOption(f'there is no provider {name!r}',
+                               known=list(_MODULES))
+    try:
+        module = importlib.import_module(_MODULES[name])
+    except ImportError as exc:
+        raise errors.BadOption(
+            f'the library of the provider {name!r} is not installed',
+            reason=str(exc)) from exc
+    provider: base.Provider = module.Provider()
+    return provider
+
+
+def use(provider: str | base.Provider) -> base.Provider:
+    """Make a provider the default of this process and return it.
+
+    Services call this once at start; drivers from outside this package
+    are passed as objects.
+
+    :param provider: a name or a provider
+    :raises BadOption: the name is unknown or its library not installed
+    """
+    global _current  # noqa: PLW0603
+    if isinstance(provider, str):
+        provider = load(provider)
+    _current = provider
+    return provider
+
+
+def default() -> base.Provider:
+    """Return the provider in use; at first call the first installed.
+
+    :raises BadOption: no library is installed
+    """
+    if _current is not None:
+        return _current
+    for name in _MODULES:
+        try:
+            return use(name)
+        except errors.BadOption:
+            continue
+    raise errors.BadOption('no library for cryptography is installed',
+                           known=list(_MODULES))
