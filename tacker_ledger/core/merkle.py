@@ -70,7 +70,7 @@ def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def fold(leaf: bytes, index: int, size: int,
-         siblings: Sequence[bytes]) -> bytes | None:
+         path: Sequence[bytes]) -> bytes | None:
     """Return the root that an audit path leads to, or None.
 
     None means that no tree of ``size`` leaves has such a path: an index
@@ -83,29 +83,29 @@ def fold(leaf: bytes, index: int, size: int,
     last = size - 1
     while last:
         if index & 1 or index < last:
-            if used == len(siblings):
+            if used == len(path):
                 return None
-            sibling = siblings[used]
+            sibling = path[used]
             used += 1
             node = (hashing.inner_node(sibling, node) if index & 1
                     else hashing.inner_node(node, sibling))
         index >>= 1
         last >>= 1
-    return node if used == len(siblings) else None
+    return node if used == len(path) else None
 
 
-def verify(leaf: bytes, index: int, size: int, siblings: Sequence[bytes],
-           expected: bytes) -> bool:
+def verify(leaf: bytes, index: int, size: int, path: Sequence[bytes],
+           root: bytes) -> bool:
     """Return whether ``leaf`` stands at ``index`` of ``size`` leaves.
 
     :param leaf: the digest claimed to be in the tree, 32 bytes
     :param index: its position, from 0
     :param size: how many leaves the tree has; from the same trusted place
         as the root, because the root alone does not fix it
-    :param siblings: the audit path, 32 bytes each
-    :param expected: the trusted root, 32 bytes
+    :param path: the audit path, 32 bytes each
+    :param root: the trusted root, 32 bytes
     """
     if len(leaf) != hashing.DIGEST_BYTES or any(
-            len(sibling) != hashing.DIGEST_BYTES for sibling in siblings):
+            len(sibling) != hashing.DIGEST_BYTES for sibling in path):
         return False
-    return fold(leaf, index, size, siblings) == expected
+    return fold(leaf, index, size, path) == root

@@ -91,8 +91,10 @@ class Ed25519:
             raise errors.BadKey('not an X25519 key in its one DER form')
 
     def is_wrap(self, wrap: bytes) -> bool:
-        """Return whether ``wrap`` has the form of a wrap: 80 bytes that
-        begin with an X25519 public key."""
+        """Return whether the bytes have the form of a wrap.
+
+        80 bytes that begin with an X25519 public key.
+        """
         return (len(wrap) == self.wrap_bytes
                 and is_agreement_point(wrap[:POINT_BYTES]))
 

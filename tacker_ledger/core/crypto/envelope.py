@@ -152,8 +152,7 @@ def decompress(number: int, data: bytes,
 
 
 def padme(size: int) -> int:
-    """Return the Padme size class of ``size`` bytes: the least allowed
-    size that is not below it.
+    """Return the Padme size class: the least allowed size >= ``size``.
 
     An allowed size of E = floor(log2(size)) has zeros in all but its
     floor(log2(E)) + 1 leading bits after the first.
@@ -177,8 +176,11 @@ def _padded_size(size: int) -> int:
 
 
 def pad(data: bytes) -> bytes:
-    """Return ``data``, 0x80 and zeros up to the size class of one more
-    byte, :data:`~.limits.PADDED_MIN_BYTES` at least."""
+    """Return ``data``, 0x80 and zeros up to a size class.
+
+    The class is that of ``len(data) + 1``, but at least
+    :data:`~.limits.PADDED_MIN_BYTES`.
+    """
     padding = _padded_size(len(data)) - len(data) - 1
     return b''.join((data, _PAD, bytes(padding)))
 
@@ -279,20 +281,20 @@ _commitment = commitment
 
 
 def wraps_for(provider: base.Provider, content_key: bytes,
-              recipient: suite_module.KeyDocument | None,
-              author: suite_module.KeyDocument | None,
-              recovery: suite_module.KeyDocument | None = None,
-              auditor: suite_module.KeyDocument | None = None, *,
+              recipient_doc: suite_module.KeyDocument | None,
+              author_doc: suite_module.KeyDocument | None,
+              recovery_doc: suite_module.KeyDocument | None = None,
+              auditor_doc: suite_module.KeyDocument | None = None, *,
               dummy_suite: int) -> tuple[bytes, ...]:
     """Return the wraps of one transaction in the order of :class:`Role`.
 
     :param content_key: what each reader is to find, 32 bytes
-    :param recipient: first of the readers; None has a dummy wrap made
+    :param recipient_doc: first of the readers; None has a dummy made
     :param dummy_suite: number of the suite that dummies imitate; take the
         recipient's, so that sizes do not tell which wraps are real
     :raises BadKey: no wrap can be made for one of the documents
     """
-    readers = (recipient, author, recovery, auditor)
+    readers = (recipient_doc, author_doc, recovery_doc, auditor_doc)
     assert len(readers) == len(Role) == limits.WRAP_COUNT
     return tuple(
         provider.dummy_wrap(dummy_suite) if reader is None

@@ -67,8 +67,10 @@ class Rsa2048:
             raise errors.BadKey('an RSA document names one key, not two')
 
     def is_wrap(self, wrap: bytes) -> bool:
-        """Return whether ``wrap`` has the form of a wrap: 256 bytes, an
-        integer below 2^2047."""
+        """Return whether the bytes have the form of a wrap.
+
+        256 bytes, as an integer below 2^2047.
+        """
         return len(wrap) == MODULUS_BYTES and wrap[0] < 0x80
 
 

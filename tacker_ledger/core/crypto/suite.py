@@ -120,8 +120,10 @@ class KeyDocument:
 
     @property
     def key_id(self) -> bytes:
-        """Tagged hash ``key`` of the document, 32 bytes; the same on every
-        chain."""
+        """Tagged hash ``key`` of the document, 32 bytes.
+
+        The same on every chain.
+        """
         return self._key_id
 
     def to_bytes(self) -> bytes:

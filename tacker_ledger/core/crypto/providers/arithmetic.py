@@ -114,8 +114,7 @@ class RsaArithmetic(Arithmetic):
 
     @abc.abstractmethod
     def decrypt_oaep(self, private: Any, wrap: bytes) -> bytes:
-        """Return what a ciphertext holds; ValueError if it does not open.
-        """
+        """Return what a ciphertext holds; ValueError if it stays shut."""
 
     def generate(self, encryption: bool) -> tuple[Any, Any]:
         private = self.generate_one()
@@ -194,18 +193,19 @@ class Ed25519Arithmetic(Arithmetic):
     @abc.abstractmethod
     def verify_checked(self, point: bytes, message: bytes, signature: bytes
                        ) -> bool:
-        """Return whether a signature with S < L is valid under a point
-        that passed the checks, by the equation without the cofactor."""
+        """Return whether encode([S]B - [k]A) equals R.
+
+        :param point: A, passed the checks of the suite
+        :param signature: R and S, S below L
+        """
 
     @abc.abstractmethod
     def agree(self, scalar: bytes, point: bytes) -> bytes:
-        """Return the raw X25519 secret, 32 bytes; ValueError if there is
-        none."""
+        """Return the X25519 secret, 32 bytes; ValueError if there is none."""
 
     @abc.abstractmethod
     def derive(self, secret: bytes, salt: bytes) -> bytes:
-        """Return HKDF-SHA256 of the secret, info ``WRAP_INFO``, 32 bytes.
-        """
+        """Return HKDF-SHA256 of the secret under ``WRAP_INFO``."""
 
     def generate(self, encryption: bool) -> tuple[bytes, bytes | None]:
         return (secrets.token_bytes(ed25519.SEED_BYTES),
@@ -238,8 +238,7 @@ class Ed25519Arithmetic(Arithmetic):
 
     def verify_point(self, point: bytes, message: bytes, signature: bytes
                      ) -> bool:
-        """Return whether a signature is valid under 32 bytes of key that
-        nobody has checked."""
+        """Return whether a signature is valid under an unchecked key."""
         return (ed25519.is_signing_point(point)
                 and ed25519.is_signature(signature)
                 and self.verify_checked(point, message, signature))

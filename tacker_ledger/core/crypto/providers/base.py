@@ -85,8 +85,7 @@ class Provider(Cipher, Protocol):
 
     def verify(self, document: suite_module.KeyDocument, message: bytes,
                signature: bytes) -> bool:
-        """Return whether ``signature`` is by ``document`` over
-        ``message``."""
+        """Return whether ``document`` signed ``message`` so."""
 
     def verify_raw_ed25519(self, public32: bytes, message: bytes,
                            signature: bytes) -> bool:

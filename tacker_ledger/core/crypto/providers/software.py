@@ -135,8 +135,7 @@ class SoftwareProvider(abc.ABC):
 
     def verify(self, document: suite_module.KeyDocument, message: bytes,
                signature: bytes) -> bool:
-        """Return whether ``signature`` is by ``document`` over
-        ``message``."""
+        """Return whether ``document`` signed ``message`` so."""
         operations = self._of(document.suite)
         return (len(signature) == operations.suite.signature_bytes
                 and operations.verify(document.signing, message, signature))
