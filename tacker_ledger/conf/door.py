@@ -85,8 +85,7 @@ OPERATOR_OPTIONS = [
     cfg.StrOpt(
         'auth_strategy', default='keystone',
         choices=[('keystone', 'tokens, roles and oslo.policy'),
-                 ('noauth', 'everybody who reaches it is the operator; '
-                            'loopback only')],
+                 ('noauth', 'none: for loopback only')],
         help='How callers are known.'),
     cfg.BoolOpt(
         'plain_http', default=False,

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks, transactions, histories and federation documents in LMDB.
+
+Functions take the transaction they act in, so that a caller decides what is
+atomic: a committed block is one write transaction (:meth:`Chain.append`),
+an answer is one read transaction.
+
+A heartbeat's certificate is dropped once its successor is stored, because
+the successor's parent digest certifies it; every 256th is kept so that a
+neighbour which catches up never has to take a long uncertified run at once.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+
+import lmdb
+
+from tacker_ledger.core import codec
+from tacker_ledger.core import errors
+from tacker_ledger.core import limits
+from tacker_ledger.storage import environment
+
+#: Heights divisible by this keep their certificate, heartbeat or not.
+CERTIFICATE_INTERVAL = 256
+
+_HEADER_SCHEMA = codec.Record(
+    codec.Bytes(1, limits.HEADER_MAX_BYTES),
+    codec.Bytes(0, limits.CERTIFICATE_MAX_BYTES))
+_ROW_MAX_BYTES = limits.HEADER_MAX_BYTES + limits.CERTIFICATE_MAX_BYTES + 16
+_USAGE_BYTES = 16
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StoredTransaction:
+    """What the chain keeps of a transaction besides its bytes."""
+
+    txid: bytes
+    sender_id: bytes
+    raw: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A block with everything its commit changes.
+
+    :param changes: state key -> new value
+    :param entries: (state key, count, index in block) of each history
+    :param federation: (epoch, index in block, signed document) if one of
+        the transactions changes the federation
+    """
+
+    height: int
+    header: bytes
+    certificate: bytes
+    transactions: Sequence[StoredTransaction]
+    changes: Mapping[bytes, bytes]
+    entries: Iterable[tuple[bytes, int, int]]
+    federation: tuple[int, int, bytes] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FederationRow:
+    """A federation document and where on the chain it stands."""
+
+    epoch: int
+    height: int
+    index: int
+    signed: bytes
+
+
+class Chain:
+    """The chain's databases.
+
+    :param env: where they are
+    """
+
+    def __init__(self, env: environment.Environment) -> None:
+        self._env = env
+
+    def append(self, txn: lmdb.Transaction, block: StoredBlock) -> None:
+        """Store a block and what it changes.
+
+        :raises CorruptStore: it is not the next height
+        """
+        newest = self.height(txn)
+        if block.height != (0 if newest is None else newest + 1):
+            raise errors.CorruptStore(
+                f'Block {block.height} does not follow height {newest}.')
+        self._put_header(txn, block)
+        for index, transaction in enumerate(block.transactions):
+            place = environment.PLACE.pack(block.height, index)
+            txn.put(place, transaction.raw, db=self._env.bodies, append=True)
+            txn.put(transaction.txid, place, db=self._env.txids)
+        for key, value in block.changes.items():
+            txn.put(key, value, db=self._env.state)
+        for key, count, index in block.entries:
+            txn.put(key + environment.U64.pack(count),
+                    environment.PLACE.pack(block.height, index),
+                    db=self._env.history)
+        self._add_usage(txn, block.transactions)
+        if block.federation is not None:
+            epoch, index, signed = block.federation
+            self.put_federation(txn, FederationRow(
+                epoch, block.height, index, signed))
+
+    def _put_header(self, txn: lmdb.Transaction, block: StoredBlock) -> None:
+        txn.put(environment.U64.pack(block.height),
+                codec.encode((block.header, block.certificate)),
+                db=self._env.headers, append=True)
+        before = block.height - 1
+        if before < 1 or before % CERTIFICATE_INTERVAL == 0:
+            return
+        pair = self.head_pair(txn, before)
+        if pair and pair[1] and not self.transaction_count(txn, before):
+            txn.put(environment.U64.pack(before),
+                    codec.encode((pair[0], b'')), db=self._env.headers)
+
+    def _add_usage(self, txn: lmdb.Transaction,
+                   transactions: Iterable[StoredTransaction]) -> None:
+        added: dict[bytes, tuple[int, int]] = {}
+        for transaction in transactions:
+            size, count = added.get(transaction.sender_id, (0, 0))
+            added[transaction.sender_id] = (size + len(transaction.raw),
+                                            count + 1)
+        for sender, (size, count) in added.items():
+            old_size, old_count = self._usage(txn, sender)
+            txn.put(sender, environment.U64.pack(old_size + size)
+                    + environment.U64.pack(old_count + count),
+                    db=self._env.usage)
+
+    def _usage(self, txn: lmdb.Transaction, sender: bytes) -> tuple[int, int]:
+        value = txn.get(sender, db=self._env.usage)
+        return (0, 0) if value is None else _unpack_usage(value)
+
+    def usage(self, txn: lmdb.Transaction) -> list[tuple[bytes, int, int]]:
+        """Return (sender id, bytes, count) of every sender, by sender id."""
+        with txn.cursor(db=self._env.usage) as cursor:
+            return [(key, *_unpack_usage(value)) for key, value in cursor]
+
+    def put_federation(self, txn: lmdb.Transaction,
+                       row: FederationRow) -> None:
+        """Store a federation document (genesis stands at height 0)."""
+        txn.put(environment.U32.pack(row.epoch),
+                environment.PLACE.pack(row.height, row.index) + row.signed,
+                db=self._env.federations)
+
+    def federations(self, txn: lmdb.Transaction,
+                    from_epoch: int = 0) -> list[FederationRow]:
+        """Return the documents from an epoch on, in their order."""
+        rows = []
+        with txn.cursor(db=self._env.federations) as cursor:
+            if not cursor.set_range(environment.U32.pack(from_epoch)):
+                return []
+            for key, value in cursor.iternext():
+                size = environment.PLACE.size
+                height, index = environment.PLACE.unpack(value[:size])
+                rows.append(FederationRow(environment.U32.unpack(key)[0],
+                                          height, index, value[size:]))
+        return rows
+
+    def height(self, txn: lmdb.Transaction) -> int | None:
+        """Return the newest height; None if not even genesis is stored."""
+        with txn.cursor(db=self._env.headers) as cursor:
+            if not cursor.last():
+                return None
+            height: int = environment.U64.unpack(cursor.key())[0]
+            return height
+
+    def head_pair(self, txn: lmdb.Transaction,
+                  height: int) -> tuple[bytes, bytes] | None:
+        """Return (header, certificate) at a height, None if not there."""
+        row = txn.get(environment.U64.pack(height), db=self._env.headers)
+        if row is None:
+            return None
+        try:
+            header, certificate = codec.decode(row, _HEADER_SCHEMA,
+                                               _ROW_MAX_BYTES)
+        except errors.FormatError as error:
+            raise errors.CorruptStore(
+                f'The header at height {height} is damaged.') from error
+        return header, certificate
+
+    def transaction_count(self, txn: lmdb.Transaction, height: int) -> int:
+        """Return how many transactions the block at ``height`` has."""
+        with txn.cursor(db=self._env.bodies) as cursor:
+            if cursor.set_range(environment.PLACE.pack(height + 1, 0)):
+                found = cursor.prev()
+            else:
+                found = cursor.last()
+            if not found:
+                return 0
+            at, index = environment.PLACE.unpack(cursor.key())
+            return index + 1 if at == height else 0
+
+    def body(self, txn: lmdb.Transaction, height: int) -> tuple[bytes, ...]:
+        """Return the raw transactions of the block at ``height``."""
+        prefix = environment.U64.pack(height)
+        found = []
+        with txn.cursor(db=self._env.bodies) as cursor:
+            if cursor.set_range(environment.PLACE.pack(height, 0)):
+                for key, value in cursor.iternext():
+                    if key[:8] != prefix:
+                        break
+                    found.append(value)
+        return tuple(found)
+
+    def raw_at(self, txn: lmdb.Transaction, height: int,
+               index: int) -> bytes | None:
+        """Return one transaction's bytes by its place."""
+        value: bytes | None = txn.get(environment.PLACE.pack(height, index),
+                                      db=self._env.bodies)
+        return value
+
+    def place(self, txn: lmdb.Transaction,
+              txid: bytes) -> tuple[int, int] | None:
+        """Return (height, index) of a transaction, None if unknown."""
+        value = txn.get(txid, db=self._env.txids)
+        if value is None:
+            return None
+        height, index = environment.PLACE.unpack(value)
+        return height, index
+
+    def history(self, txn: lmdb.Transaction, state_key: bytes, after: int,
+                limit: int) -> list[tuple[int, int, int]]:
+        """Return (count, height, index) with a count above ``after``."""
+        found: list[tuple[int, int, int]] = []
+        if after >= 2 ** 64 - 1:
+            return found
+        with txn.cursor(db=self._env.history) as cursor:
+            if not cursor.set_range(
+                    state_key + environment.U64.pack(after + 1)):
+                return found
+            for key, value in cursor.iternext():
+                if len(found) >= limit or not key.startswith(state_key):
+                    break
+                count = environment.U64.unpack(key[len(state_key):])[0]
+                found.append((count, *environment.PLACE.unpack(value)))
+        return found
+
+    def changed_at(self, txn: lmdb.Transaction, state_key: bytes) -> int:
+        """Return the height of a state key's newest change; -1 if none."""
+        with txn.cursor(db=self._env.history) as cursor:
+            last = state_key + b'\xff' * environment.U64.size
+            if cursor.set_range(last):
+                found = cursor.prev()
+            else:
+                found = cursor.last()
+            if not found or not cursor.key().startswith(state_key):
+                return -1
+            height: int = environment.PLACE.unpack(cursor.value())[0]
+            return height
+
+
+def _unpack_usage(value: bytes) -> tuple[int, int]:
+    return (environment.U64.unpack(value[:8])[0],
+            environment.U64.unpack(value[8:_USAGE_BYTES])[0])
