@@ -162,19 +162,20 @@ class Array:
 class Record:
     """An array of fixed length, each place with its own schema."""
 
-    __slots__ = ('schemas',)
+    __slots__ = ('schemas', '_places')
 
     def __init__(self, *schemas: Schema) -> None:
         self.schemas = schemas
+        # Formatted once: a check writes the path of every item.
+        self._places = [(schema.check, index, f'[{index}]')
+                        for index, schema in enumerate(schemas)]
 
     def check(self, value: Any, path: str) -> None:
-        schemas = self.schemas
-        if type(value) is not tuple or len(value) != len(schemas):
-            raise _refuse(path, f'an array of {len(schemas)} items')
-        index = 0
-        for schema in schemas:
-            schema.check(value[index], f'{path}[{index}]')
-            index += 1  # noqa: SIM113
+        places = self._places
+        if type(value) is not tuple or len(value) != len(places):
+            raise _refuse(path, f'an array of {len(places)} items')
+        for check, index, place in places:
+            check(value[index], path + place)
 
 
 class Tagged:

@@ -55,430 +55,360 @@ class LedgerError(Exception):
 
 class FormatError(LedgerError):
     """The bytes or the values do not have the form the protocol asks for."""
-
     http_status = 400
 
 
 class Malformed(FormatError):
     """The encoding breaks the canonical form or the schema."""
-
     code = 'malformed'
 
 
 class TooLarge(FormatError):
     """A size or a count is over its limit."""
-
     code = 'too-large'
     http_status = 413
 
 
 class UnsupportedVersion(FormatError):
     """The format has a version this release does not know."""
-
     code = 'unsupported-version'
 
 
 class BadKey(FormatError):
     """A key document or private key breaks the rules of its suite."""
-
     code = 'bad-key'
 
 
 class BadOption(FormatError):
     """A setting or an argument has a value that is not allowed."""
-
     code = 'bad-option'
 
 
 class BadDocument(FormatError):
     """A document is well-formed but contradicts itself."""
-
     code = 'bad-document'
 
 
 class AuthenticityError(LedgerError):
     """Well-formed, but not by whom, for whom or over what it claims."""
-
     http_status = 400
 
 
 class BadSignature(AuthenticityError):
     """The signature does not verify under the key named."""
-
     code = 'bad-signature'
 
 
 class BadHash(AuthenticityError):
     """A digest does not match what it stands for."""
-
     code = 'bad-hash'
 
 
 class Undecryptable(AuthenticityError):
     """A wrap or a ciphertext does not open under this key."""
-
     code = 'undecryptable'
 
 
 class WrongContentKey(AuthenticityError):
     """The content key is not the one the sender committed to."""
-
     code = 'wrong-content-key'
 
 
 class WrongFederation(AuthenticityError):
     """Signed for another chain or another federation."""
-
     code = 'wrong-federation'
 
 
 class ConflictError(LedgerError):
     """Valid by itself, but the chain's state does not allow it."""
-
     http_status = 409
 
 
 class Duplicate(ConflictError):
     """The chain holds this very transaction already."""
-
     code = 'duplicate'
 
 
 class VidConflict(ConflictError):
     """The VID is not the next one of its CID."""
-
     code = 'vid-conflict'
 
 
 class NotOwner(ConflictError):
     """The CID belongs to another sender."""
-
     code = 'not-owner'
 
 
 class CidNotCertified(ConflictError):
     """A first transaction does not hash to the CID it names."""
-
     code = 'cid-not-certified'
 
 
 class WrongKind(ConflictError):
     """The CID is of the other kind (configuration or slot)."""
-
     code = 'wrong-kind'
 
 
 class SlotsFull(ConflictError):
     """The CID has as many open requests as it may have."""
-
     code = 'slots-full'
 
 
 class SlotClosed(ConflictError):
     """The request was answered, has expired or never was."""
-
     code = 'slot-closed'
 
 
 class WrongAnswerer(ConflictError):
     """Only the recipient of a request may answer it."""
-
     code = 'wrong-answerer'
 
 
 class WrongAnswerForm(ConflictError):
     """The answer is not in the form the request asked for."""
-
     code = 'wrong-answer-form'
 
 
 class TimestampFuture(ConflictError):
     """The timestamp lies too far after the header time."""
-
     code = 'timestamp-future'
 
 
 class BadExpiry(ConflictError):
     """The expiry has passed or lies too far ahead."""
-
     code = 'bad-expiry'
 
 
 class FederationConflict(ConflictError):
     """The federation document does not follow the one in force."""
-
     code = 'federation-conflict'
 
 
 class AdmissionError(LedgerError):
     """The door did not let a request through."""
-
     http_status = 403
 
 
 class NotAdmitted(AdmissionError):
     """The sender may not write to this ledger."""
-
     code = 'not-admitted'
 
 
 class RateLimited(AdmissionError):
     """The sender has used up its rate."""
-
     code = 'rate-limited'
     http_status = 429
 
 
 class Busy(AdmissionError):
     """The node has no room for the request now."""
-
     code = 'busy'
     http_status = 503
 
 
 class NoQuorum(AdmissionError):
     """Too few nodes agree at present to commit anything."""
-
     code = 'no-quorum'
     http_status = 503
 
 
 class ShuttingDown(AdmissionError):
     """The service is stopping."""
-
     code = 'shutting-down'
     http_status = 503
 
 
 class StorageFailed(AdmissionError):
     """The node could not make the data durable."""
-
     code = 'storage-failed'
     http_status = 503
 
 
 class NotFound(AdmissionError):
     """There is no such object."""
-
     code = 'not-found'
     http_status = 404
 
 
 class Forbidden(AdmissionError):
     """The policy does not allow the caller this action."""
-
     code = 'forbidden'
 
 
 class Unauthenticated(AdmissionError):
     """The caller has not shown who it is."""
-
     code = 'unauthenticated'
     http_status = 401
 
 
 class ProofError(LedgerError):
     """A node's answer does not prove what it says."""
-
     http_status = 502
 
 
 class BadCertificate(ProofError):
     """The certificate does not certify its header."""
-
     code = 'bad-certificate'
 
 
 class BadProof(ProofError):
     """The proof does not lead to the certified root."""
-
     code = 'bad-proof'
 
 
 class BadBlock(ProofError):
     """The block is not what its header says."""
-
     code = 'bad-block'
 
 
 class StaleHead(ProofError):
     """The certified head is older than the bound on freshness."""
-
     code = 'stale-head'
 
 
 class HeadRollback(ProofError):
     """The head is lower than one that was certified before."""
-
     code = 'head-rollback'
 
 
 class ForkedChain(ProofError):
     """Two certified blocks of one height differ."""
-
     code = 'forked-chain'
 
 
 class BadAnswer(ProofError):
     """The answer's signature or envelope is wrong."""
-
     code = 'bad-answer'
 
 
 class HistoryIncomplete(ProofError):
     """The transactions shown do not fold to the proven head."""
-
     code = 'history-incomplete'
 
 
 class UnknownFederation(ProofError):
     """The federation document named cannot be traced to a known one."""
-
     code = 'unknown-federation'
 
 
 class FederationExpired(ProofError):
     """The federation document in force has expired."""
-
     code = 'federation-expired'
 
 
 class DecisionError(LedgerError):
     """A VNF declines to apply, or cannot apply, what it was sent."""
-
     http_status = 422
 
 
 class NotForMe(DecisionError):
     """The transaction is addressed to another key."""
-
     code = 'not-for-me'
 
 
 class UnknownSender(DecisionError):
     """The sender is not among the keys this VNF obeys."""
-
     code = 'unknown-sender'
 
 
 class NonceRepeated(DecisionError):
     """The nonce was used before by this sender."""
-
     code = 'nonce-repeated'
 
 
 class VidOrder(DecisionError):
     """The VID does not follow the last one applied."""
-
     code = 'vid-order'
 
 
 class ReferenceMismatch(DecisionError):
     """A referenced transaction is not the one pinned."""
-
     code = 'reference-mismatch'
 
 
 class ReferenceNotAllowed(DecisionError):
     """A reference leads to a sender who is not trusted for it."""
-
     code = 'reference-not-allowed'
 
 
 class ReferenceMissing(DecisionError):
     """A referenced transaction is not on the chain."""
-
     code = 'reference-missing'
 
 
 class PlanCycle(DecisionError):
     """The references form a cycle."""
-
     code = 'plan-cycle'
 
 
 class PlanTooLarge(DecisionError):
     """The plan has too many transactions or too many bytes."""
-
     code = 'plan-too-large'
 
 
 class KeyRevoked(DecisionError):
     """The sending key has been revoked or replaced."""
-
     code = 'key-revoked'
 
 
 class VersionFailedBefore(DecisionError):
     """This version was tried here before and failed."""
-
     code = 'version-failed-before'
 
 
 class ClockSuspect(DecisionError):
     """Agent time and wall clock disagree; nothing new is applied."""
-
     code = 'clock-suspect'
 
 
 class WrongPayload(DecisionError):
     """The payload is of a kind that does not belong here."""
-
     code = 'wrong-payload'
 
 
 class UnknownApplier(DecisionError):
     """No applier of that name is installed."""
-
     code = 'unknown-applier'
 
 
 class DryRunFailed(DecisionError):
     """The dry run rejected a configuration."""
-
     code = 'dry-run-failed'
 
 
 class ApplyFailed(DecisionError):
     """Applying a configuration failed; the change was reverted."""
-
     code = 'apply-failed'
 
 
 class HealthCheckFailed(DecisionError):
     """The health check failed; the change was reverted."""
-
     code = 'health-check-failed'
 
 
 class RevertFailed(DecisionError):
     """Neither the new nor the old configuration is wholly in force."""
-
     code = 'revert-failed'
 
 
 class UnavailableError(LedgerError):
     """What is needed to answer cannot be reached or read."""
-
     http_status = 503
 
 
 class NoNode(UnavailableError):
     """No node gave an acceptable answer."""
-
     code = 'no-node'
 
 
 class Timeout(UnavailableError):
     """No answer came in time."""
-
     code = 'timeout'
     http_status = 504
 
 
 class CorruptStore(UnavailableError):
     """Data on disk is damaged."""
-
     code = 'corrupt-store'
     http_status = 500
 

@@ -17,23 +17,33 @@ which then need no system library).  A library is imported when it is
 chosen, so an image holds the one it uses.
 """
 
-import importlib
+from collections.abc import Callable
 
 from tacker_ledger.core.crypto.providers import base
 from tacker_ledger.core import errors
 
-_HERE = __name__
-#: Names in order of preference, and where each Provider class lives.
-_MODULES = {
-    'cryptography': f'{_HERE}.openssl',
-    'pycryptodome': f'{_HERE}.pycryptodome',
+
+def _cryptography() -> base.Provider:
+    from tacker_ledger.core.crypto.providers import openssl
+    return openssl.Provider()
+
+
+def _pycryptodome() -> base.Provider:
+    from tacker_ledger.core.crypto.providers import pycryptodome
+    return pycryptodome.Provider()
+
+
+#: In order of preference. A library is imported when it is asked for.
+_MAKERS: dict[str, Callable[[], base.Provider]] = {
+    'cryptography': _cryptography,
+    'pycryptodome': _pycryptodome,
 }
 _current: base.Provider | None = None
 
 
 def names() -> tuple[str, ...]:
     """Return the names :func:`load` knows, the preferred one first."""
-    return tuple(_MODULES)
+    return tuple(_MAKERS)
 
 
 def load(name: str) -> base.Provider:
@@ -41,17 +51,15 @@ def load(name: str) -> base.Provider:
 
     :raises BadOption: the name is unknown or its library not installed
     """
-    if name not in _MODULES:
+    if name not in _MAKERS:
         raise errors.BadOption(f'there is no provider {name!r}',
-                               known=list(_MODULES))
+                               known=list(_MAKERS))
     try:
-        module = importlib.import_module(_MODULES[name])
+        return _MAKERS[name]()
     except ImportError as exc:
         raise errors.BadOption(
             f'the library of the provider {name!r} is not installed',
             reason=str(exc)) from exc
-    provider: base.Provider = module.Provider()
-    return provider
 
 
 def use(provider: str | base.Provider) -> base.Provider:
@@ -77,10 +85,10 @@ def default() -> base.Provider:
     """
     if _current is not None:
         return _current
-    for name in _MODULES:
+    for name in _MAKERS:
         try:
             return use(name)
         except errors.BadOption:
             continue
     raise errors.BadOption('no library for cryptography is installed',
-                           known=list(_MODULES))
+                           known=list(_MAKERS))
