@@ -76,3 +76,15 @@ class TestCase(testtools.TestCase):
         if in_ci():
             self.fail(message + '; nothing may be missing in CI')
         self.skipTest(message)
+
+    def require_part(self, name: str) -> dict:
+        """Return how to reach a real part, started when it is not up.
+
+        :param name: a name in ``parts.BY_NAME``
+        """
+        # here, since parts stands on this module
+        from tacker_ledger.tests import parts
+        try:
+            return parts.BY_NAME[name]()
+        except parts.Missing as exc:
+            self.skip_missing(exc.part, exc.reason)
