@@ -46,8 +46,9 @@ def make_conf(argv: Sequence[str] = (), *,
         conf.register_opts(list(options), group=group)
     for function in register:
         function(conf)
-    extra = ({} if default_config_files is None else
-             {'default_config_files': list(default_config_files)})
+    extra: dict[str, Any] = {}
+    if default_config_files is not None:
+        extra['default_config_files'] = list(default_config_files)
     try:
         conf(list(argv), project=PROJECT, prog=prog, version=version, **extra)
     except cfg.RequiredOptError as error:

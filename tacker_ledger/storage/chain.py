@@ -29,7 +29,7 @@ _HEADER_SCHEMA = codec.Record(
     codec.Bytes(1, limits.HEADER_MAX_BYTES),
     codec.Bytes(0, limits.CERTIFICATE_MAX_BYTES))
 _ROW_MAX_BYTES = limits.HEADER_MAX_BYTES + limits.CERTIFICATE_MAX_BYTES + 16
-_USAGE_BYTES = 16
+_COUNT_MAX = 2 ** 64 - 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -131,13 +131,13 @@ class Chain:
                     db=self._env.usage)
 
     def _usage(self, txn: lmdb.Transaction, sender: bytes) -> tuple[int, int]:
-        value = txn.get(sender, db=self._env.usage)
+        value = environment.get(txn, self._env.usage, sender)
         return (0, 0) if value is None else _unpack_usage(value)
 
     def usage(self, txn: lmdb.Transaction) -> list[tuple[bytes, int, int]]:
         """Return (sender id, bytes, count) of every sender, by sender id."""
-        with txn.cursor(db=self._env.usage) as cursor:
-            return [(key, *_unpack_usage(value)) for key, value in cursor]
+        return [(key, *_unpack_usage(value)) for key, value
+                in environment.scan(txn, self._env.usage)]
 
     def put_federation(self, txn: lmdb.Transaction,
                        row: FederationRow) -> None:
@@ -150,28 +150,24 @@ class Chain:
                     from_epoch: int = 0) -> list[FederationRow]:
         """Return the documents from an epoch on, in their order."""
         rows = []
-        with txn.cursor(db=self._env.federations) as cursor:
-            if not cursor.set_range(environment.U32.pack(from_epoch)):
-                return []
-            for key, value in cursor.iternext():
-                size = environment.PLACE.size
-                height, index = environment.PLACE.unpack(value[:size])
-                rows.append(FederationRow(environment.U32.unpack(key)[0],
-                                          height, index, value[size:]))
+        size = environment.PLACE.size
+        for key, value in environment.scan(
+                txn, self._env.federations, environment.U32.pack(from_epoch)):
+            height, index = environment.PLACE.unpack(value[:size])
+            rows.append(FederationRow(environment.U32.unpack(key)[0],
+                                      height, index, value[size:]))
         return rows
 
     def height(self, txn: lmdb.Transaction) -> int | None:
         """Return the newest height; None if not even genesis is stored."""
-        with txn.cursor(db=self._env.headers) as cursor:
-            if not cursor.last():
-                return None
-            height: int = environment.U64.unpack(cursor.key())[0]
-            return height
+        row = environment.last(txn, self._env.headers)
+        return None if row is None else _number(row[0])
 
     def head_pair(self, txn: lmdb.Transaction,
                   height: int) -> tuple[bytes, bytes] | None:
         """Return (header, certificate) at a height, None if not there."""
-        row = txn.get(environment.U64.pack(height), db=self._env.headers)
+        row = environment.get(txn, self._env.headers,
+                              environment.U64.pack(height))
         if row is None:
             return None
         try:
@@ -184,75 +180,62 @@ class Chain:
 
     def transaction_count(self, txn: lmdb.Transaction, height: int) -> int:
         """Return how many transactions the block at ``height`` has."""
-        with txn.cursor(db=self._env.bodies) as cursor:
-            if cursor.set_range(environment.PLACE.pack(height + 1, 0)):
-                found = cursor.prev()
-            else:
-                found = cursor.last()
-            if not found:
-                return 0
-            at, index = environment.PLACE.unpack(cursor.key())
-            return index + 1 if at == height else 0
+        row = environment.last(txn, self._env.bodies,
+                               environment.PLACE.pack(height + 1, 0))
+        if row is None:
+            return 0
+        at, index = _place(row[0])
+        return index + 1 if at == height else 0
 
     def body(self, txn: lmdb.Transaction, height: int) -> tuple[bytes, ...]:
         """Return the raw transactions of the block at ``height``."""
-        prefix = environment.U64.pack(height)
-        found = []
-        with txn.cursor(db=self._env.bodies) as cursor:
-            if cursor.set_range(environment.PLACE.pack(height, 0)):
-                for key, value in cursor.iternext():
-                    if key[:8] != prefix:
-                        break
-                    found.append(value)
-        return tuple(found)
+        return tuple(value for _, value in environment.scan(
+            txn, self._env.bodies, prefix=environment.U64.pack(height)))
 
     def raw_at(self, txn: lmdb.Transaction, height: int,
                index: int) -> bytes | None:
         """Return one transaction's bytes by its place."""
-        value: bytes | None = txn.get(environment.PLACE.pack(height, index),
-                                      db=self._env.bodies)
-        return value
+        return environment.get(txn, self._env.bodies,
+                               environment.PLACE.pack(height, index))
 
     def place(self, txn: lmdb.Transaction,
               txid: bytes) -> tuple[int, int] | None:
         """Return (height, index) of a transaction, None if unknown."""
-        value = txn.get(txid, db=self._env.txids)
-        if value is None:
-            return None
-        height, index = environment.PLACE.unpack(value)
-        return height, index
+        value = environment.get(txn, self._env.txids, txid)
+        return None if value is None else _place(value)
 
     def history(self, txn: lmdb.Transaction, state_key: bytes, after: int,
                 limit: int) -> list[tuple[int, int, int]]:
         """Return (count, height, index) with a count above ``after``."""
-        found: list[tuple[int, int, int]] = []
-        if after >= 2 ** 64 - 1:
-            return found
-        with txn.cursor(db=self._env.history) as cursor:
-            if not cursor.set_range(
-                    state_key + environment.U64.pack(after + 1)):
-                return found
-            for key, value in cursor.iternext():
-                if len(found) >= limit or not key.startswith(state_key):
-                    break
-                count = environment.U64.unpack(key[len(state_key):])[0]
-                found.append((count, *environment.PLACE.unpack(value)))
+        if after >= _COUNT_MAX or limit <= 0:
+            return []
+        found = []
+        for key, value in environment.scan(
+                txn, self._env.history,
+                state_key + environment.U64.pack(after + 1), state_key):
+            found.append((_number(key[len(state_key):]), *_place(value)))
+            if len(found) == limit:
+                break
         return found
 
     def changed_at(self, txn: lmdb.Transaction, state_key: bytes) -> int:
         """Return the height of a state key's newest change; -1 if none."""
-        with txn.cursor(db=self._env.history) as cursor:
-            last = state_key + b'\xff' * environment.U64.size
-            if cursor.set_range(last):
-                found = cursor.prev()
-            else:
-                found = cursor.last()
-            if not found or not cursor.key().startswith(state_key):
-                return -1
-            height: int = environment.PLACE.unpack(cursor.value())[0]
-            return height
+        row = environment.last(txn, self._env.history,
+                               state_key + environment.U64.pack(_COUNT_MAX))
+        if row is None or not row[0].startswith(state_key):
+            return -1
+        return _place(row[1])[0]
+
+
+def _number(value: bytes) -> int:
+    number: int = environment.U64.unpack(value)[0]
+    return number
+
+
+def _place(value: bytes) -> tuple[int, int]:
+    height, index = environment.PLACE.unpack(value)
+    return height, index
 
 
 def _unpack_usage(value: bytes) -> tuple[int, int]:
-    return (environment.U64.unpack(value[:8])[0],
-            environment.U64.unpack(value[8:_USAGE_BYTES])[0])
+    return _number(value[:8]), _number(value[8:])

@@ -24,6 +24,8 @@ import contextlib
 import os
 import pathlib
 import struct
+from typing import Any
+from typing import cast
 
 import lmdb
 
@@ -41,6 +43,39 @@ _NAMES = ('meta', 'headers', 'bodies', 'txids', 'state', 'history',
 _MAX_READERS = 512
 _FORMAT_KEY = b'format'
 _CHAIN_KEY = b'chain-id'
+
+
+def get(txn: lmdb.Transaction, database: Any, key: bytes) -> bytes | None:
+    """Return the value of ``key``, None if it has none."""
+    # transactions are opened without buffers, so values are bytes
+    return cast('bytes | None', txn.get(key, db=database))
+
+
+def scan(txn: lmdb.Transaction, database: Any, start: bytes = b'',
+         prefix: bytes = b'') -> Iterator[tuple[bytes, bytes]]:
+    """Yield (key, value) ascending from ``start`` on.
+
+    :param prefix: ends at the first key which does not begin so
+    """
+    with txn.cursor(db=database) as cursor:
+        if cursor.set_range(start or prefix):
+            for key, value in cursor.iternext():
+                if not cast(bytes, key).startswith(prefix):
+                    return
+                yield cast(bytes, key), cast(bytes, value)
+
+
+def last(txn: lmdb.Transaction, database: Any,
+         before: bytes | None = None) -> tuple[bytes, bytes] | None:
+    """Return the last (key, value), or the last one below ``before``."""
+    with txn.cursor(db=database) as cursor:
+        if before is not None and cursor.set_range(before):
+            found = cursor.prev()
+        else:
+            found = cursor.last()
+        if not found:
+            return None
+        return cast(bytes, cursor.key()), cast(bytes, cursor.value())
 
 
 class Environment:
@@ -128,8 +163,8 @@ class Environment:
         :raises UnsupportedVersion: another release wrote it
         """
         with self.read() as transaction:
-            stored = transaction.get(_FORMAT_KEY, db=self.meta)
-            chain = transaction.get(_CHAIN_KEY, db=self.meta)
+            stored = get(transaction, self.meta, _FORMAT_KEY)
+            chain = get(transaction, self.meta, _CHAIN_KEY)
         if stored is None and not self.readonly:
             with self.write() as transaction:
                 transaction.put(_FORMAT_KEY, FORMAT, db=self.meta)
@@ -144,8 +179,7 @@ class Environment:
     def chain_id(self) -> bytes | None:
         """Return the chain this environment is of; None when it is new."""
         with self.read() as transaction:
-            value: bytes | None = transaction.get(_CHAIN_KEY, db=self.meta)
-            return value
+            return get(transaction, self.meta, _CHAIN_KEY)
 
     def reap_readers(self) -> int:
         """Free what killed API processes left; return how many."""

@@ -6,6 +6,8 @@ to these rows from the chain: they are derived, dropped and made again, so
 there are no migrations, only :data:`SCHEMA_VERSION`.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 #: Another number makes every node rebuild its index at the next start.
@@ -13,8 +15,9 @@ SCHEMA_VERSION = '1'
 
 metadata = sa.MetaData()
 
-_MYSQL = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
-          'mysql_collate': 'utf8mb4_bin'}
+_MYSQL: dict[str, Any] = {
+    'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
+    'mysql_collate': 'utf8mb4_bin'}
 
 #: How far the index is, of which chain, made by which schema.
 meta = sa.Table(
