@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers which put configurations in force (``tacker_ledger.appliers``)."""
