@@ -72,6 +72,8 @@ STATE_VALUE_MAX_BYTES = 4096
 PROOF_MAX_BYTES = 16 * _KIB
 MEMBERS_MAX_COUNT = 256
 FEDERATION_DOCUMENT_MAX_BYTES = 512 * _KIB
+#: The same with its signatures: two approvals by each of 256 members.
+FEDERATION_SIGNED_MAX_BYTES = FEDERATION_DOCUMENT_MAX_BYTES + 160 * _KIB
 
 # Frames and answers
 
