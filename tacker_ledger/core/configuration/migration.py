@@ -33,6 +33,7 @@ Path = migration_record.Path
 Round = migration_record.Round
 State = migration_record.State
 
+
 class Action(enum.Enum):
     """What the driver of a migration is to do next."""
 
