@@ -56,6 +56,8 @@ TIMESTAMP_FUTURE_MS = 600_000
 POOL_SKEW_MS = 60_000
 #: The part of a submission that is not signed.
 ADMISSION_MAX_BYTES = 4096
+#: A transaction with that part.
+SUBMISSION_MAX_BYTES = TRANSACTION_MAX_BYTES + ADMISSION_MAX_BYTES + 64
 #: Transactions in one call of the door.
 BATCH_SUBMIT_MAX_COUNT = 100
 
@@ -66,6 +68,10 @@ BLOCK_MAX_TRANSACTIONS = 300
 HEADER_MAX_BYTES = 256
 #: What certifies one header.
 CERTIFICATE_MAX_BYTES = 32 * _KIB
+#: A header with its certificate.
+HEAD_PAIR_MAX_BYTES = HEADER_MAX_BYTES + CERTIFICATE_MAX_BYTES + 16
+#: What asks for a change of view: a head, and a prepared certificate.
+VIEW_CHANGE_MAX_BYTES = 2 * HEAD_PAIR_MAX_BYTES + 256
 #: One value of the authenticated state.
 STATE_VALUE_MAX_BYTES = 4096
 #: One proof of the authenticated state.
@@ -79,6 +85,8 @@ FEDERATION_SIGNED_MAX_BYTES = FEDERATION_DOCUMENT_MAX_BYTES + 160 * _KIB
 
 #: One frame between nodes, its length prefix excluded.
 FRAME_MAX_BYTES = 16 * _MIB
+#: Committed blocks in one frame.
+BLOCKS_PER_FRAME_MAX_COUNT = 256
 #: One answer of the tenant and VNF door.
 ANSWER_MAX_BYTES = 24 * _MIB
 STATE_KEYS_PER_QUERY_MAX_COUNT = 256
