@@ -105,6 +105,10 @@ IN_A_VNF_IMAGE = frozenset((
 
 #: (module, import) pairs which load late on purpose, with the reason.
 LAZY = {
+    (PROVIDERS, f'{PACKAGE}.{PROVIDERS}.openssl'):
+        'a process loads the one library that it uses',
+    (PROVIDERS, f'{PACKAGE}.{PROVIDERS}.pycryptodome'):
+        'a process loads the one library that it uses',
 }
 
 
@@ -252,7 +256,8 @@ def reachable(graph: dict[str, list[Import]],
               roots: Iterable[str]) -> dict[str, str]:
     """Return every module of ours loaded by ``roots`` and by whom first.
 
-    A module loads the packages around it as well.
+    A module loads the packages around it as well. What is listed as LAZY is
+    loaded only where it is installed, so it does not count.
     """
     by: dict[str, str] = {}
     todo = collections.deque((root, 'the root') for root in roots)
@@ -264,8 +269,9 @@ def reachable(graph: dict[str, list[Import]],
         around = name.split('.')
         for depth in range(1, len(around)):
             todo.append(('.'.join(around[:depth]), name))
+        inner = name.removeprefix(PACKAGE + '.')
         for item in graph[name]:
-            if item.top == PACKAGE:
+            if item.top == PACKAGE and (inner, item.target) not in LAZY:
                 todo.append((item.target, name))
     return by
 
