@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import time
+from typing import Any
 from typing import IO
 
 from tacker_ledger.core import errors
@@ -180,7 +181,7 @@ class _Exchange:
         if not self._left:
             self._drop(self._input)
 
-    def _read(self, stream: IO[bytes]) -> bool:  # type: ignore[misc]
+    def _read(self, stream: Any) -> bool:
         chunk = os.read(stream.fileno(), _CHUNK_BYTES)
         if not chunk:
             self._drop(stream)
@@ -192,7 +193,7 @@ class _Exchange:
                                   limit=self._max_bytes)
         return True
 
-    def _drop(self, stream: IO[bytes]) -> None:
+    def _drop(self, stream: Any) -> None:
         self._selector.unregister(stream)
         with contextlib.suppress(BrokenPipeError):
             stream.close()
@@ -200,5 +201,5 @@ class _Exchange:
     def close(self) -> None:
         """Close what is still open."""
         for key in list(self._selector.get_map().values()):
-            self._drop(key.fileobj)  # type: ignore[arg-type]
+            self._drop(key.fileobj)
         self._selector.close()
