@@ -24,7 +24,9 @@ import pathlib
 import pkgutil
 from typing import Any
 
+#: Where the files are.
 DIRECTORY = pathlib.Path(__file__).resolve().parent
+_FORMATS = DIRECTORY / 'formats'
 
 
 def load(name: str) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def path_of(name: str) -> pathlib.Path:
 def registry() -> dict[str, Any]:
     """Return every module of :mod:`formats` by its ``NAME``."""
     found: dict[str, Any] = {}
-    for info in pkgutil.iter_modules([str(DIRECTORY / 'formats')]):
+    for info in pkgutil.iter_modules([str(_FORMATS)]):
         module = importlib.import_module(f'{__name__}.formats.{info.name}')
         if module.NAME in found:
             raise AssertionError(f'two formats are named {module.NAME}')
