@@ -93,15 +93,19 @@ class Processes:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of every suite."""
+    """Return the environment of every suite.
+
+    stestr runs ``python`` from PATH: it cannot quote a path with blanks.
+    """
     venv = pathlib.Path(sys.executable).parent
-    return {
+    environ = {
         'OS_TEST_TIMEOUT': '60',
         **os.environ,
         'PATH': f'{venv}{os.pathsep}{os.environ["PATH"]}:/usr/sbin:/sbin',
-        'PYTHON': sys.executable,
         'PYTHONUNBUFFERED': '1',
     }
+    environ.pop('PYTHON', None)
+    return environ
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
