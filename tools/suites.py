@@ -95,17 +95,16 @@ class Processes:
 def environment() -> dict[str, str]:
     """Return the environment of every suite.
 
-    stestr runs ``python`` from PATH: it cannot quote a path with blanks.
+    stestr finds Python on PATH, for it cannot quote a path with blanks.
     """
     venv = pathlib.Path(sys.executable).parent
-    environ = {
+    return {
         'OS_TEST_TIMEOUT': '60',
         **os.environ,
         'PATH': f'{venv}{os.pathsep}{os.environ["PATH"]}:/usr/sbin:/sbin',
+        'PYTHON': 'python',
         'PYTHONUNBUFFERED': '1',
     }
-    environ.pop('PYTHON', None)
-    return environ
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
