@@ -152,7 +152,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    where = layout.Layout()
+    try:
+        where = layout.Layout()
+    except ValueError as exc:
+        print(f'failed: {exc}', file=sys.stderr)
+        return 1
     cloud = Cloud(where)
     names = list(dict.fromkeys(getattr(options, 'parts', ()))) or list(PARTS)
     if options.command == 'home':

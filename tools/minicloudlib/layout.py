@@ -39,6 +39,10 @@ class Layout:
             f'minicloud-{self.offset}' if self.offset else 'minicloud')
         self.home = pathlib.Path(
             environ.get('TACKER_LEDGER_MINICLOUD') or default).absolute()
+        if len(str(self.home).split()) > 1:
+            # mariadb-install-db would break it apart
+            raise ValueError(f'the directory of a test cloud may not have '
+                             f'blanks in its name: {self.home}')
         for path in (self.home, self.run, self.logs):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 

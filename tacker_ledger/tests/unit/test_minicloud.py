@@ -41,6 +41,10 @@ class TestLayout(TestCase):
         self.assertEqual(self.where.port('mariadb') + 100,
                          moved.port('mariadb'))
 
+    def test_a_directory_with_blanks_is_refused(self):
+        self.assertRaises(ValueError, layout.Layout,
+                          {'TACKER_LEDGER_MINICLOUD': '/tmp/a b'})
+
     def test_passwords_last_and_are_private(self):
         word = self.where.password('a')
         self.assertNotEqual(word, self.where.password('b'))
