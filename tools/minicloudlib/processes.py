@@ -77,7 +77,9 @@ class Process:
         return members(group) if group else []
 
     def alive(self) -> bool:
-        return bool(self.members())
+        # a look at /proc takes a while: a parent that ends meanwhile may
+        # have left a child behind where the look had already been
+        return bool(self.members() or self.members())
 
     def megabytes(self) -> int:
         """Return the resident memory of the group."""
