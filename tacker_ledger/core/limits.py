@@ -99,3 +99,16 @@ HISTORY_PAGE_MAX_COUNT = 100
 PLAN_MAX_COUNT = 64
 #: Their encoded sizes together.
 PLAN_MAX_BYTES = 16 * _MIB
+
+# What payloads list
+
+#: Entries of an effective configuration, as reported or delivered.
+EFFECTIVE_MAX_COUNT = 1024
+#: Appliers' observations in one state report.
+OBSERVATIONS_MAX_COUNT = 256
+#: CIDs in one rotation or revocation of a tenant key.
+TRUST_CHANGE_CIDS_MAX_COUNT = 4096
+#: A private key in the form a keystore holds.
+PRIVATE_KEY_MAX_BYTES = 8192
+#: One checkpoint record of a secure log.
+CHECKPOINT_RECORD_MAX_BYTES = 64 * _KIB
