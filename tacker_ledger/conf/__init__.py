@@ -8,6 +8,7 @@ with the option's name before anything is started.
 
 from collections.abc import Iterable
 from collections.abc import Sequence
+import pathlib
 from typing import Any
 
 from oslo_config import cfg
@@ -16,6 +17,9 @@ from tacker_ledger.conf import opts
 from tacker_ledger.core import errors
 
 PROJECT = 'tacker-ledger'
+
+#: Options with such names hold paths.
+_PATH_SUFFIXES = ('_file', '_directory', 'federation_document')
 
 NODE = opts.NODE
 TENANT_CLIENT = opts.TENANT_CLIENT
@@ -37,6 +41,8 @@ def make_conf(argv: Sequence[str] = (), *,
     :param register: functions which register more on the object, for
         example ``oslo_log.log.register_options``
     :param default_config_files: where to look when argv names no file
+    Relative paths are taken from the directory of the last file.
+
     :raises BadOption: a file cannot be read, or an option is missing or
         has a value that is not allowed; the message names it
     """
@@ -56,6 +62,7 @@ def make_conf(argv: Sequence[str] = (), *,
     except cfg.Error as error:
         raise errors.BadOption(f'Configuration: {error}') from error
     check(conf, groups)
+    _anchor_paths(conf, groups)
     return conf
 
 
@@ -70,6 +77,25 @@ def check(conf: cfg.ConfigOpts,
                 # oslo.config puts where it read the value before the reason
                 reason = str(error).rpartition(' is not valid: ')[2]
                 raise bad(option.name, group.name, reason) from error
+
+
+def _anchor_paths(conf: cfg.ConfigOpts,
+                  groups: Iterable[tuple[Any, Iterable[Any]]]) -> None:
+    """Take relative paths from the directory of the configuration file.
+
+    So a node's directory can be made on one host and copied to another.
+    """
+    files = conf.config_file
+    if not files:
+        return
+    directory = pathlib.Path(files[-1]).resolve().parent
+    for group, options in groups:
+        for option in options:
+            value = (conf[group.name][option.dest]
+                     if option.dest.endswith(_PATH_SUFFIXES) else '')
+            if value and not value.startswith('~'):
+                conf.set_override(option.dest, str(directory / value),
+                                  group.name)
 
 
 def bad(option: str, group: str, reason: str) -> errors.BadOption:

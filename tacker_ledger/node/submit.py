@@ -164,6 +164,15 @@ class NodeFacade(Protocol):
         Keys: ``kind``, ``member``, ``height``, ``view``, ``messages``.
         """
 
+    async def fate(self, txid: bytes) -> dict[str, Any] | None:
+        """Return what this node knows of a transaction in no block.
+
+        :returns: ``{"state": "waiting"}``; or ``{"state": "refused",
+            "code", "message", "details"}`` when it was accepted but later
+            found impossible; None when the node knows nothing of it (it
+            may be in a block: ask the reader)
+        """
+
     def subscribe(self, listener: HeadListener) -> Callable[[], None]:
         """Call ``listener`` for every block from now on.
 
@@ -230,3 +239,7 @@ class BlockingFacade:
     def evidence(self) -> list[dict[str, Any]]:
         """See :meth:`NodeFacade.evidence`."""
         return self._wait(self._facade.evidence())
+
+    def fate(self, txid: bytes) -> dict[str, Any] | None:
+        """See :meth:`NodeFacade.fate`."""
+        return self._wait(self._facade.fate(txid))

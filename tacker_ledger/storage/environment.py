@@ -13,7 +13,8 @@ state           state key -> value
 history         state key | u64 count -> u64 height | u32 index
 federations     u32 epoch -> u64 height | u32 index | signed document
 votes           see ``storage.votes``
-enrolments      key id -> canonical CBOR [label, member]
+enrolments      key id | u32 member -> label (UTF-8)
+addressed       recipient id | sender id -> u64 height | u32 index, first
 usage           sender id -> u64 bytes | u64 count
 evidence        u64 number -> canonical CBOR of the record
 ==============  ========================================================
@@ -39,7 +40,8 @@ PLACE = struct.Struct('>QI')
 
 _DIRECTORY = 'ledger.mdb'
 _NAMES = ('meta', 'headers', 'bodies', 'txids', 'state', 'history',
-          'federations', 'votes', 'enrolments', 'usage', 'evidence')
+          'federations', 'votes', 'enrolments', 'addressed', 'usage',
+          'evidence')
 _MAX_READERS = 512
 _FORMAT_KEY = b'format'
 _CHAIN_KEY = b'chain-id'
@@ -123,6 +125,7 @@ class Environment:
         self.federations = databases['federations']
         self.votes = databases['votes']
         self.enrolments = databases['enrolments']
+        self.addressed = databases['addressed']
         self.usage = databases['usage']
         self.evidence = databases['evidence']
 

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The relational index: derived from the chain, never trusted by proofs.
+
+:class:`Index` owns the tables and reads and writes them; :class:`Indexer`
+is the thread that keeps them behind the chain.  A commit never waits for
+the index, and a database that is away stops nothing but searches.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+import dataclasses
+import threading
+from typing import Any
+
+from oslo_db.sqlalchemy import enginefacade
+from oslo_log import log as logging
+import sqlalchemy as sa
+from sqlalchemy import exc as sa_exc
+
+from tacker_ledger.core import errors
+from tacker_ledger.storage import models
+
+LOG = logging.getLogger(__name__)
+
+#: Blocks read from the chain for one transaction of the database.
+BATCH_BLOCKS = 64
+_RETRY_SECONDS = 2.0
+_TABLES = (models.blocks, models.transactions, models.references)
+
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class IndexedBlock:
+    """What the index keeps of one block, as rows of its tables.
+
+    ``block`` is None for a heartbeat, which has no rows.
+    """
+
+    height: int
+    digest: bytes
+    block: Row | None = None
+    transactions: Sequence[Row] = ()
+    references: Sequence[Row] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Position:
+    """How far the index is."""
+
+    height: int
+    digest: bytes
+
+
+class Index:
+    """The index in one database.
+
+    :param connection: a URL of SQLAlchemy; SQLite and MariaDB are tested
+    :param options: further options of oslo.db's engine façade
+    :raises BadOption: the URL is wrong or its driver is missing
+    """
+
+    def __init__(self, connection: str, **options: Any) -> None:
+        self._context = enginefacade.transaction_context()
+        try:
+            self._context.configure(connection=connection, **options)
+            self._engine = self._context.writer.get_engine()
+        except (sa_exc.ArgumentError, sa_exc.NoSuchModuleError,
+                ImportError, ValueError) as error:
+            raise errors.BadOption(
+                f'Option connection in [database]: {error}',
+                option='connection', group='database') from error
+        except sa_exc.SQLAlchemyError as error:
+            raise errors.BadOption(
+                'Option connection in [database]: the database does not '
+                f'answer: {_brief(error)}', option='connection',
+                group='database') from error
+        if self._engine.dialect.name == 'sqlite':
+            sa.event.listen(self._engine, 'connect', _tune_sqlite)
+
+    def prepare(self, chain_id: bytes,
+                digest_at: Callable[[int], bytes | None]) -> int:
+        """Make the tables fit the chain; return the height indexed, or -1.
+
+        Tables of another schema or chain, or ahead of the chain, or of a
+        branch that the chain is not, are dropped and made anew.
+
+        :param digest_at: height -> digest of the block there, None if the
+            chain is shorter
+        """
+        with self._failures():
+            if not self._fits(chain_id, digest_at):
+                self.create(chain_id)
+            return self.position().height
+
+    def _fits(self, chain_id: bytes,
+              digest_at: Callable[[int], bytes | None]) -> bool:
+        present = set(sa.inspect(self._engine).get_table_names())
+        if not present.issuperset(models.metadata.tables):
+            return False
+        notes = self._notes()
+        if (notes.get('schema') != models.SCHEMA_VERSION
+                or notes.get('chain') != chain_id.hex()):
+            return False
+        at = self.position()
+        return at.height < 0 or digest_at(at.height) == at.digest
+
+    def create(self, chain_id: bytes) -> None:
+        """Drop what there is and make empty tables."""
+        with self._failures():
+            models.metadata.drop_all(self._engine)
+            models.metadata.create_all(self._engine)
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(models.meta), [
+                    {'name': 'schema', 'value': models.SCHEMA_VERSION},
+                    {'name': 'chain', 'value': chain_id.hex()},
+                    {'name': 'height', 'value': '-1'},
+                    {'name': 'digest', 'value': ''}])
+
+    def _notes(self) -> dict[str, str]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(models.meta.c.name, models.meta.c.value))
+            return {row.name: row.value for row in rows}
+
+    def position(self) -> Position:
+        """Return the newest height that is in the index; -1: none."""
+        with self._failures():
+            notes = self._notes()
+            return Position(int(notes.get('height', '-1')),
+                            bytes.fromhex(notes.get('digest', '')))
+
+    def add(self, blocks: Sequence[IndexedBlock]) -> None:
+        """Add consecutive blocks in one transaction."""
+        if not blocks:
+            return
+        rows: list[tuple[sa.Table, list[Row]]] = [
+            (models.blocks, [b.block for b in blocks if b.block]),
+            (models.transactions, [r for b in blocks
+                                   for r in b.transactions]),
+            (models.references, [r for b in blocks for r in b.references])]
+        with self._failures(), self._engine.begin() as connection:
+            for table, some in rows:
+                if some:
+                    connection.execute(sa.insert(table), some)
+            for name, value in (('height', str(blocks[-1].height)),
+                                ('digest', blocks[-1].digest.hex())):
+                connection.execute(
+                    sa.update(models.meta)
+                    .where(models.meta.c.name == name).values(value=value))
+
+    def search(self, conditions: dict[str, Any], after_height: int,
+               limit: int) -> list[Row]:
+        """Return rows of transactions, ascending by (height, position).
+
+        A page does not end inside a block, so that the height of its last
+        row is where the next one starts.
+
+        :param conditions: column -> value; all must hold
+        """
+        table = models.transactions
+        where = [table.c[name] == value
+                 for name, value in conditions.items()]
+        order = (table.c.height, table.c.position)
+        query = sa.select(table).where(
+            *where, table.c.height > after_height)
+        with self._failures(), self._engine.connect() as connection:
+            found = [dict(row._mapping) for row in connection.execute(
+                query.order_by(*order).limit(limit))]
+            if len(found) == limit and found:
+                end = found[-1]
+                rest = sa.select(table).where(
+                    *where, table.c.height == end['height'],
+                    table.c.position > end['position'])
+                found += [dict(row._mapping) for row in connection.execute(
+                    rest.order_by(*order))]
+        return found
+
+    def content(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Yield (table, row) of everything, in a fixed order."""
+        with self._failures(), self._engine.connect() as connection:
+            for table in _TABLES:
+                for row in connection.execute(
+                        sa.select(table).order_by(*table.primary_key)):
+                    yield table.name, tuple(row)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def _failures(self) -> '_Failures':
+        return _Failures()
+
+
+class _Failures:
+    """Turns errors of the database into ``storage-failed``."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None,
+                 trace: Any) -> None:
+        if isinstance(error, sa_exc.SQLAlchemyError):
+            raise errors.StorageFailed(
+                f'The index cannot be used: {_brief(error)}') from error
+
+
+def _brief(error: BaseException) -> str:
+    """Return the first line: no statements, no parameters, no password."""
+    cause = getattr(error, 'orig', None) or error
+    return f'{type(cause).__name__}: {str(cause).splitlines()[0][:200]}' if (
+        str(cause)) else type(cause).__name__
+
+
+def _tune_sqlite(connection: Any, record: Any) -> None:
+    """Let readers of other processes go on while a block is added."""
+    cursor = connection.cursor()
+    cursor.execute('PRAGMA journal_mode=WAL')
+    cursor.execute('PRAGMA synchronous=NORMAL')
+    cursor.execute('PRAGMA busy_timeout=10000')
+    cursor.close()
+
+
+class Indexer(threading.Thread):
+    """The thread which adds committed blocks to the index.
+
+    :param index: the prepared index
+    :param read: (first height, count) -> the blocks there, fewer or none
+        at the end of the chain
+    :param height: what the index has
+    """
+
+    def __init__(self, index: Index,
+                 read: Callable[[int, int], Iterable[IndexedBlock]],
+                 height: int) -> None:
+        super().__init__(name='indexer', daemon=True)
+        self._index = index
+        self._read = read
+        self._wake = threading.Event()
+        self._stop_requested = threading.Event()
+        self.height = height
+        self.problem = ''
+
+    def wake(self) -> None:
+        """Say that the chain is longer."""
+        self._wake.set()
+
+    def stop(self, timeout_seconds: float = 1.0) -> None:
+        """End the thread; what is missing is added at the next start."""
+        self._stop_requested.set()
+        self._wake.set()
+        if self.is_alive():
+            self.join(timeout_seconds)
+
+    def run(self) -> None:
+        """Follow the chain until stopped."""
+        try:
+            self._follow()
+        finally:
+            if not self._stop_requested.is_set():
+                self.problem = 'The indexer has ended.'
+
+    def _follow(self) -> None:
+        while not self._stop_requested.is_set():
+            self._wake.clear()
+            try:
+                self.catch_up()
+                self.problem = ''
+            except errors.LedgerError as error:
+                if not self.problem:
+                    LOG.error('The index stays behind: %s', error.message)
+                self.problem = error.message
+                self._stop_requested.wait(_RETRY_SECONDS)
+                continue
+            self._wake.wait()
+
+    def catch_up(self, report: Callable[[int], None] | None = None) -> int:
+        """Add all blocks that are missing; return the height reached.
+
+        :param report: called with each height reached
+        """
+        while not self._stop_requested.is_set():
+            blocks = list(self._read(self.height + 1, BATCH_BLOCKS))
+            if not blocks:
+                break
+            self._index.add(blocks)
+            self.height = blocks[-1].height
+            if report is not None:
+                report(self.height)
+        return self.height

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The authenticated state: values in LMDB, inner nodes in a mapped file.
+
+The file ``state.map`` holds the top of the map as an array of digests, node
+``i`` at ``32 * i``.  The node process is its only writer and changes it in
+one burst after a block is durable; readers map it read-only, fold what they
+read and compare it with a certified root, so they need no lock and notice
+damage.  Whether the array belongs to the chain's head is noted in LMDB
+(``meta``): after an unclean stop it is built again from the values.
+"""
+
+from collections.abc import Iterator
+import hashlib
+import mmap
+import os
+
+import lmdb
+
+from tacker_ledger.core import errors
+from tacker_ledger.storage import environment
+
+NODE_BYTES = 32
+#: Levels of the array; its leaves are buckets of keys with that prefix.
+DEPTH = 20
+NODES = 1 << (DEPTH + 1)
+FILE_NAME = 'state.map'
+
+_FILE_BYTES = NODES * NODE_BYTES
+_CHUNK_BYTES = 65536
+_CLEAN_KEY = b'state-map-clean'
+_PREFIX_SHIFT = 24 - DEPTH
+
+
+class MappedNodes:
+    """The array of inner nodes in a sparse, mapped file of 64 MiB.
+
+    :param path: the file; made when it does not exist
+    :param readonly: map it for reading
+    :raises CorruptStore: the file has another size
+    :raises NotFound: it is read only and does not exist
+    """
+
+    def __init__(self, path: str | os.PathLike[str],
+                 readonly: bool = False) -> None:
+        flags = os.O_RDONLY if readonly else os.O_RDWR | os.O_CREAT
+        try:
+            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise errors.NotFound(
+                f'State map {path}: {error.strerror}.') from error
+        try:
+            size = os.fstat(descriptor).st_size
+            #: Its content has to be built: it was not left by this class.
+            self.fresh = size != _FILE_BYTES
+            if self.fresh and not readonly:
+                os.ftruncate(descriptor, _FILE_BYTES)
+            elif self.fresh:
+                raise errors.CorruptStore(
+                    f'State map {path} has {size} bytes.')
+            self._map = mmap.mmap(
+                descriptor, _FILE_BYTES,
+                access=mmap.ACCESS_READ if readonly else mmap.ACCESS_WRITE)
+        finally:
+            os.close(descriptor)
+
+    def get(self, index: int) -> bytes:
+        """Return node ``index``; zeros if it was never set."""
+        at = index * NODE_BYTES
+        return self._map[at:at + NODE_BYTES]
+
+    def set(self, index: int, digest: bytes) -> None:
+        """Change node ``index``."""
+        at = index * NODE_BYTES
+        self._map[at:at + NODE_BYTES] = digest
+
+    def clear(self) -> None:
+        """Make every node zeros again.
+
+        In place, because readers have it mapped; what is zeros already is
+        not touched, so the file stays sparse.
+        """
+        zeros = bytes(_CHUNK_BYTES)
+        for at in range(0, _FILE_BYTES, _CHUNK_BYTES):
+            if self._map[at:at + _CHUNK_BYTES] != zeros:
+                self._map[at:at + _CHUNK_BYTES] = zeros
+
+    def sync(self) -> None:
+        """Force the array to disk."""
+        self._map.flush()
+
+    def close(self) -> None:
+        """Unmap; nothing may use it afterwards."""
+        self._map.close()
+
+
+class StateStore:
+    """Values and buckets as the newest committed block left them.
+
+    Each call reads at the newest commit; :meth:`at` gives the same view
+    inside one read transaction.
+    """
+
+    def __init__(self, env: environment.Environment) -> None:
+        self._env = env
+
+    def get(self, state_key: bytes) -> bytes | None:
+        """Return the value of a state key (``StateView``)."""
+        with self._env.read() as txn:
+            return environment.get(txn, self._env.state, state_key)
+
+    def bucket(self, prefix20: int) -> list[tuple[bytes, bytes]]:
+        """Return (key, value hash) of a bucket (``BucketSource``)."""
+        with self._env.read() as txn:
+            return self.at(txn).bucket(prefix20)
+
+    def at(self, txn: lmdb.Transaction) -> 'StateSnapshot':
+        """Return the view of one transaction."""
+        return StateSnapshot(self._env, txn)
+
+    def clean(self) -> bool:
+        """Return whether the array was left in step with the values."""
+        with self._env.read() as txn:
+            return environment.get(txn, self._env.meta, _CLEAN_KEY) == b'1'
+
+    def mark(self, clean: bool) -> None:
+        """Note, durably, whether the array is in step with the values."""
+        with self._env.write() as txn:
+            txn.put(_CLEAN_KEY, b'1' if clean else b'0', db=self._env.meta)
+
+
+class StateSnapshot:
+    """Values and buckets in one read transaction."""
+
+    def __init__(self, env: environment.Environment,
+                 txn: lmdb.Transaction) -> None:
+        self._env = env
+        self._txn = txn
+
+    def get(self, state_key: bytes) -> bytes | None:
+        """Return the value of a state key (``StateView``)."""
+        return environment.get(self._txn, self._env.state, state_key)
+
+    def bucket(self, prefix20: int) -> list[tuple[bytes, bytes]]:
+        """Return (key, value hash) of a bucket, sorted by key."""
+        start = (prefix20 << _PREFIX_SHIFT).to_bytes(3, 'big')
+        found = []
+        for key, value in environment.scan(self._txn, self._env.state,
+                                           start):
+            if int.from_bytes(key[:3], 'big') >> _PREFIX_SHIFT != prefix20:
+                break
+            found.append((key, hashlib.sha256(value).digest()))
+        return found
+
+    def hashes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value hash) of everything, sorted by key."""
+        for key, value in environment.scan(self._txn, self._env.state):
+            yield key, hashlib.sha256(value).digest()
