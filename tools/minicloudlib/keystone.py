@@ -37,6 +37,8 @@ provider = fernet
 expiration = 86400
 [fernet_tokens]
 key_repository = {data}/fernet
+[fernet_receipts]
+key_repository = {data}/fernet
 [credential]
 key_repository = {data}/credential
 [cache]
