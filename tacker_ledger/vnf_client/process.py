@@ -149,23 +149,21 @@ class _Exchange:
             if left <= 0:
                 raise errors.Timeout('The command took too long.')
             self._step(min(left, _POLL_SECONDS))
-        while any(stream in self._selector.get_map()
-                  for stream in self._outputs):
-            if not self._step(0):
-                return
+        for stream in [one for one in self._outputs if not one.closed]:
+            with contextlib.suppress(BlockingIOError):
+                while self._read(stream):
+                    pass
 
-    def _step(self, wait_seconds: float) -> bool:
-        """Move what can be moved; return whether anything was."""
+    def _step(self, wait_seconds: float) -> None:
+        """Move what can be moved."""
         if not self._selector.get_map():
             time.sleep(wait_seconds)
-            return False
-        moved = False
+            return
         for key, _events in self._selector.select(wait_seconds):
             if key.fileobj is self._input:
                 self._write()
             else:
-                moved = self._read(key.fileobj) or moved
-        return moved
+                self._read(key.fileobj)
 
     def _write(self) -> None:
         try:
@@ -182,10 +180,11 @@ class _Exchange:
             self._drop(self._input)
 
     def _read(self, stream: Any) -> bool:
+        """Collect a chunk; return False at the end of the stream."""
         chunk = os.read(stream.fileno(), _CHUNK_BYTES)
         if not chunk:
             self._drop(stream)
-            return True
+            return False
         collected = self._outputs[stream]
         collected += chunk
         if len(collected) > self._max_bytes:

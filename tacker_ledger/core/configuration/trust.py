@@ -30,6 +30,7 @@ from tacker_ledger.core import codec
 from tacker_ledger.core.crypto import suite as suite_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import identifiers
+from tacker_ledger.core.ledger import trust_change
 from tacker_ledger.core import limits
 
 #: (height, index in the block)
@@ -42,7 +43,8 @@ COMMANDERS_MAX_COUNT = 128
 REFERENCES_MAX_COUNT = 128
 MEMBERSHIPS_MAX_COUNT = 128
 OWN_KEYS_MAX_COUNT = 16
-LAST_VALID_MAX_COUNT = 1024
+LAST_VALID_MAX_COUNT = limits.TRUST_CHANGE_CIDS_MAX_COUNT
+SUCCESSORS_MAX_COUNT = 4 * LAST_VALID_MAX_COUNT
 
 LastValid: TypeAlias = tuple[tuple[bytes, int], ...]
 
@@ -63,7 +65,7 @@ SCHEMA = codec.Record(
         _ID, codec.Int(), _POSITION, codec.Optional(_POSITION)),
         0, MEMBERSHIPS_MAX_COUNT),
     codec.Array(codec.Record(identifiers.CID, identifiers.CID), 0,
-                LAST_VALID_MAX_COUNT),
+                SUCCESSORS_MAX_COUNT),
     codec.Optional(_POSITION))
 
 
@@ -268,6 +270,7 @@ class Trust:
         :param moves: (old CID, its last valid VID, CID that continues it)
         :raises UnknownSender: the old key is not known
         :raises KeyRevoked: the new key was replaced or revoked before
+        :raises WrongPayload: too many CIDs have been moved
         """
         moves = tuple(moves)
         changed = self.revoke(position, old_id, [
@@ -275,7 +278,24 @@ class Trust:
         changed = changed.add_commander(position, document)
         successors = dict.fromkeys((
             *self.successors, *((old, new) for old, _vid, new in moves)))
+        if len(successors) > SUCCESSORS_MAX_COUNT:
+            raise errors.WrongPayload('Too many CIDs have been moved.')
         return dataclasses.replace(changed, successors=tuple(successors))
+
+    def changed_by(self, position: Position,
+                   change: trust_change.Change) -> 'Trust':
+        """Return the trust after a change whose authority was checked.
+
+        :raises LedgerError: as the method that stands for the change
+        """
+        if isinstance(change, trust_change.RetireVnf):
+            return self.retire(position, change.vnf_key_id)
+        if isinstance(change, trust_change.RotateTenant):
+            return self.rotate(position, change.old_key_id,
+                               change.new_document, change.successors)
+        if isinstance(change, trust_change.RevokeTenant):
+            return self.revoke(position, change.key_id, change.last_valid)
+        return self.add_commander(position, change.document)
 
     # Changes at a commander's order
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what a VNF and a migrating tenant decide."""
+"""Tests of what a VNF may believe and do."""
