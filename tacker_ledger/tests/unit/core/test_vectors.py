@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 """The golden vectors: made anew they are the same, read back they hold."""
 
 import contextlib
@@ -90,6 +80,12 @@ class TestCanonicalCbor(base.TestCase):
         for case in self.vectors['refused']:
             self.assertRaises(errors.Malformed, codec.decode,
                               unhex(case['encoded']), test_codec.ANY, 1024)
+
+    def test_refused_before_anything_is_built(self):
+        for case in self.vectors['refused']:
+            with self.assertRaisesRegex(errors.Malformed, '.',
+                                        msg=case['why']):
+                codec._scan(unhex(case['encoded']))
 
 
 class TestTaggedHashes(base.TestCase):
