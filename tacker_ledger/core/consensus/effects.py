@@ -24,13 +24,10 @@ The driver's contract:
 
 from collections.abc import Sequence
 import dataclasses
-from typing import TYPE_CHECKING
 
+from tacker_ledger.core.consensus import evidence
 from tacker_ledger.core.consensus import messages
-
-if TYPE_CHECKING:
-    from tacker_ledger.core.consensus import evidence
-    from tacker_ledger.core.ledger import application
+from tacker_ledger.core.ledger import application
 
 # Events
 
@@ -191,7 +188,7 @@ class Append(Effect):
     :param view: of the certificate
     """
 
-    outcome: 'application.Outcome'
+    outcome: application.Outcome
     certificate: bytes
     view: int
 
@@ -200,7 +197,7 @@ class Append(Effect):
 class Evidence(Effect):
     """A member signed two things that no honest member signs both."""
 
-    record: 'evidence.Equivocation'
+    record: evidence.Equivocation
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -100,14 +100,15 @@ class HelloAnswer(Message):
         than greeted means that the newcomer does not count here
     :param nonce: that of the hello
     :param head: its own certified head (:func:`head_pair`), None at genesis
-    :param newest: the newest consensus message, encoded, which it has from
-        that identity, None if it has none
+    :param newest: the newest consensus message which it has from that
+        identity: an encoded :class:`ShownVote`, :class:`ViewChange` or
+        :class:`NewView`; None if it has none
     :param signature: by its vote key over :func:`signed_part`
     """
 
     KIND = 2
     SCHEMA = (_INSTANCE, _NONCE, codec.Optional(_HEAD),
-              codec.Optional(codec.Bytes(1, limits.FRAME_MAX_BYTES)),
+              codec.Optional(codec.Bytes(1, limits.FRAME_MAX_BYTES // 2)),
               _SIGNATURE)
     instance: bytes
     nonce: bytes
@@ -338,11 +339,35 @@ class Status(Message):
     view: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShownVote(Message):
+    """A vote as it is shown to somebody who may not have the block.
+
+    Only inside :class:`HelloAnswer`: with the whole digest the signature
+    can be verified alone.
+
+    :param kind: of the pre-prepare, prepare or commit
+    :param digest: of the header, 32 bytes
+    :param signature: that of the vote
+    """
+
+    KIND = 16
+    SCHEMA = (codec.Int(1), _VIEW, _MEMBER,
+              codec.Int(PrePrepare.KIND, Commit.KIND), _DIGEST, _SIGNATURE)
+    height: int
+    view: int
+    member: int
+    kind: int
+    digest: bytes
+    signature: bytes
+
+
 #: Every message by its kind.
 BY_KIND: dict[int, type[Message]] = {
     cls.KIND: cls for cls in (
         Hello, HelloAnswer, PrePrepare, Prepare, Commit, ViewChange, NewView,
-        Transactions, GetBlocks, Blocks, Ping, Pong, GetBody, Body, Status)}
+        Transactions, GetBlocks, Blocks, Ping, Pong, GetBody, Body, Status,
+        ShownVote)}
 
 _SCHEMA = codec.Tagged({
     kind: codec.Record(codec.Const(kind), *cls.SCHEMA)

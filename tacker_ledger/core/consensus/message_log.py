@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a replica has heard about the height in flight.
+
+A vote names its block by eight bytes, its signature by all 32.  So a vote
+can be verified only once a block with that prefix is known, and it is
+verified only when it is needed to make a quorum: late votes cost nothing.
+
+Memory is bounded by the members: per kind, view and member one vote is kept
+and one that contradicts it; per view two proposals, the second without its
+block, as evidence.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+import itertools
+
+from tacker_ledger.core.consensus import evidence
+from tacker_ledger.core.consensus import messages
+from tacker_ledger.core.consensus import view_change
+from tacker_ledger.core import hashing
+from tacker_ledger.core.ledger import block as block_module
+from tacker_ledger.core.ledger import certificate
+from tacker_ledger.core.ledger import federation as federation_module
+
+#: A vote and the one that contradicts it.
+_KEPT_PER_MEMBER = 2
+
+
+@dataclasses.dataclass(slots=True)
+class _Heard:
+    """A vote, and the digest it was verified for; None before."""
+
+    vote: messages.Vote
+    digest: bytes | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Proposal:
+    """A verified pre-prepare and the header digest that it proposes."""
+
+    message: messages.PrePrepare
+    digest: bytes
+
+
+class MessageLog:
+    """Messages of one height.
+
+    :param h: of the chain
+    :param verifier: of votes
+    :param federation: in force at ``height``
+    :param height: which
+    """
+
+    def __init__(self, h: hashing.Hasher, verifier: certificate.Verifier,
+                 federation: federation_module.Federation,
+                 height: int) -> None:
+        self._h = h
+        self._verifier = verifier
+        self._federation = federation
+        self.height = height
+        #: header digest -> block
+        self.blocks: dict[bytes, block_module.Block] = {}
+        self._digests: list[bytes] = []
+        self._proposals: dict[int, list[Proposal]] = {}
+        self._votes: dict[tuple[int, int, int], list[_Heard]] = {}
+        self._accused: set[tuple[int, int]] = set()
+        self._evidence: list[evidence.Equivocation] = []
+
+    # Taking in
+
+    def add_block(self, block: block_module.Block) -> None:
+        """Take a block's body, proposed or not."""
+        self.blocks.setdefault(block.digest, block)
+        self._know(block.digest)
+
+    def add_proposal(self, message: messages.PrePrepare,
+                     block: block_module.Block, *, trusted: bool = False
+                     ) -> bool:
+        """Take a pre-prepare; return whether it is the view's first.
+
+        :param trusted: our own: not verified again
+        """
+        held = self._proposals.setdefault(message.view, [])
+        if (len(held) >= _KEPT_PER_MEMBER
+                or any(one.digest == block.digest for one in held)
+                or not (trusted or self._verify(
+                    messages.PrePrepare.KIND, message.view, message.member,
+                    block.digest, message.signature))):
+            return False
+        if held:
+            # Two proposals convict the leader; the second body is no use.
+            message = dataclasses.replace(message, block=b'')
+        held.append(Proposal(message, block.digest))
+        if len(held) == 1:
+            self.blocks.setdefault(block.digest, block)
+        self._know(block.digest)
+        return len(held) == 1
+
+    def add_vote(self, vote: messages.Vote, *, trusted: bytes | None = None
+                 ) -> bool:
+        """Take a prepare or commit; return whether it is news.
+
+        :param trusted: for our own: the digest it is for
+        """
+        held = self._votes.setdefault((vote.KIND, vote.view, vote.member), [])
+        if any(one.vote == vote for one in held):
+            return False
+        if len(held) >= _KEPT_PER_MEMBER:
+            held[:] = [one for one in held if self._resolve(one)
+                       or not self._known_prefix(one.vote.prefix)]
+            if len(held) >= _KEPT_PER_MEMBER:
+                return False
+        held.append(_Heard(vote, trusted))
+        self._look_for_two(vote.view, vote.member)
+        return True
+
+    # Giving out
+
+    def proposal(self, view: int) -> Proposal | None:
+        """Return the first proposal of a view."""
+        held = self._proposals.get(view)
+        return held[0] if held else None
+
+    def heard(self, view: int, member: int) -> bool:
+        """Return whether a member has proposed or voted in a view."""
+        return (self.has_vote(messages.Prepare.KIND, view, member)
+                or self.has_vote(messages.Commit.KIND, view, member)
+                or any(one.message.member == member
+                       for one in self._proposals.get(view, ())))
+
+    def has_vote(self, kind: int, view: int, member: int) -> bool:
+        """Return whether a vote of this kind was heard, verified or not."""
+        return bool(self._votes.get((kind, view, member)))
+
+    def newest(self, member: int) -> messages.ShownVote | None:
+        """Return a member's newest vote whose block is known, or None.
+
+        Nothing is verified here: who is shown it does that.
+        """
+        for view in sorted({*self._proposals,
+                            *(key[1] for key in self._votes)}, reverse=True):
+            for kind in (messages.Commit.KIND, messages.Prepare.KIND):
+                for one in self._votes.get((kind, view, member), ()):
+                    for digest in self._digests:
+                        if digest.startswith(one.vote.prefix):
+                            return messages.ShownVote(
+                                self.height, view, member, kind, digest,
+                                one.vote.signature)
+            for proposal in self._proposals.get(view, ()):
+                if proposal.message.member == member:
+                    return messages.ShownVote(
+                        self.height, view, member, messages.PrePrepare.KIND,
+                        proposal.digest, proposal.message.signature)
+        return None
+
+    def prepares(self, view: int, digest: bytes
+                 ) -> tuple[list[messages.Vote], bytes] | None:
+        """Return what prepared a block, or None if it is not prepared.
+
+        That is the leader's proposal and prepares of other members, a
+        quorum together.
+
+        :returns: the prepares, and the signature of the proposal
+        """
+        proposal = self.proposal(view)
+        if proposal is None or proposal.digest != digest:
+            return None
+        votes = self._valid_votes(messages.Prepare.KIND, view, digest,
+                                  self._federation.quorum - 1)
+        if votes is None:
+            return None
+        return votes, proposal.message.signature
+
+    def commits(self, view: int, digest: bytes
+                ) -> list[messages.Vote] | None:
+        """Return a quorum of valid commits for a block, or None."""
+        return self._valid_votes(messages.Commit.KIND, view, digest,
+                                 self._federation.quorum)
+
+    def wanted(self, view: int) -> bytes | None:
+        """Return the prefix of a block that is lacking, or None.
+
+        A quorum has committed to it, as far as unverified votes tell.
+        """
+        prefixes = dict.fromkeys(
+            one.vote.prefix
+            for one in self._heard(messages.Commit.KIND, view))
+        for prefix in prefixes:
+            if not self._known_body(prefix) and len(self.voters(
+                    messages.Commit.KIND, view, prefix)
+                    ) >= self._federation.quorum:
+                return prefix
+        return None
+
+    def voters(self, kind: int, view: int, prefix: bytes) -> list[int]:
+        """Return who has voted for a prefix, ascending."""
+        return sorted({one.vote.member for one in self._heard(kind, view)
+                       if one.vote.prefix == prefix})
+
+    def take_evidence(self) -> list[evidence.Equivocation]:
+        """Return, once, what convicts members."""
+        found, self._evidence = self._evidence, []
+        return found
+
+    # Verifying
+
+    def _heard(self, kind: int, view: int) -> Iterator[_Heard]:
+        for (one_kind, one_view, _member), held in self._votes.items():
+            if one_kind == kind and one_view == view:
+                yield from held
+
+    def _valid_votes(self, kind: int, view: int, digest: bytes, needed: int
+                     ) -> list[messages.Vote] | None:
+        """Return ``needed`` valid votes by different members, or None."""
+        leader = view_change.leader_of(view, self._federation.size)
+        prefix = digest[:messages.PREFIX_BYTES]
+        likely = [one for one in self._heard(kind, view)
+                  if one.vote.prefix == prefix
+                  and not (kind == messages.Prepare.KIND
+                           and one.vote.member == leader)]
+        # Nothing is verified before it may be enough.
+        if len(likely) < needed:
+            return None
+        valid: dict[int, messages.Vote] = {}
+        for one in likely:
+            if len(valid) == needed:
+                break
+            if self._resolve(one) == digest:
+                valid.setdefault(one.vote.member, one.vote)
+        if len(valid) < needed:
+            return None
+        return [valid[member] for member in sorted(valid)]
+
+    def _resolve(self, heard: _Heard) -> bytes | None:
+        """Return the digest that a vote is validly for; None if unknown."""
+        if heard.digest is None:
+            vote = heard.vote
+            for digest in self._digests:
+                if digest.startswith(vote.prefix) and self._verify(
+                        vote.KIND, vote.view, vote.member, digest,
+                        vote.signature):
+                    heard.digest = digest
+                    break
+        return heard.digest
+
+    def _verify(self, kind: int, view: int, index: int, digest: bytes,
+                signature: bytes) -> bool:
+        member = self._federation.member(index)
+        if member is None:
+            return False
+        message = messages.vote_message(self._h, kind, self.height, view,
+                                        digest)
+        return self._verifier.verify_raw_ed25519(member.vote_key, message,
+                                                 signature)
+
+    def _known_prefix(self, prefix: bytes) -> bool:
+        return any(digest.startswith(prefix) for digest in self._digests)
+
+    def _known_body(self, prefix: bytes) -> bool:
+        return any(digest.startswith(prefix) for digest in self.blocks)
+
+    def _know(self, digest: bytes) -> None:
+        """Votes for this digest can be verified from now on."""
+        if digest in self._digests:
+            return
+        self._digests.append(digest)
+        for view, member in sorted({(key[1], key[2])
+                                    for key in self._votes}):
+            self._look_for_two(view, member)
+        for view, held in self._proposals.items():
+            if held:
+                self._look_for_two(view, held[0].message.member)
+
+    def _look_for_two(self, view: int, member: int) -> None:
+        """Accuse a member once if two of its votes contradict."""
+        if (view, member) in self._accused:
+            return
+        signed = {one.digest: evidence.SignedVote(
+                      messages.PrePrepare.KIND, one.digest,
+                      one.message.signature)
+                  for one in self._proposals.get(view, ())
+                  if one.message.member == member}
+        kept = [self._votes.get((kind, view, member), [])
+                for kind in (messages.Prepare.KIND, messages.Commit.KIND)]
+        prefixes = {digest[:messages.PREFIX_BYTES] for digest in signed}
+        prefixes.update(one.vote.prefix for held in kept for one in held)
+        if (len(prefixes) < 2 and len(signed) < 2
+                and all(len(held) < 2 for held in kept)):
+            return  # as ever: nothing to verify
+        for one in itertools.chain(*kept):
+            digest = self._resolve(one)
+            if digest is not None:
+                signed.setdefault(digest, evidence.SignedVote(
+                    one.vote.KIND, digest, one.vote.signature))
+        if len(signed) >= 2:
+            first, second, *_rest = signed.values()
+            self._accused.add((view, member))
+            self._evidence.append(evidence.Equivocation.of(
+                self._federation.digest, self.height, view, member,
+                first, second))
