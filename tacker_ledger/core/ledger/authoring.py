@@ -219,8 +219,7 @@ def open_with_key(
     :raises FormatError: what it opens to is not a payload
     """
     encoded = open_bytes(h, transaction, content_key, provider=provider)
-    opened = payload_module.decode_payload(encoded, sealed=True)
-    return opened  # type: ignore[return-value]
+    return payload_module.decode_payload(encoded, sealed=True)
 
 
 def open_bytes(
@@ -252,9 +251,8 @@ def open_public(transaction: transaction_module.Transaction
     :raises WrongPayload: it is sealed, or of a private kind
     :raises FormatError: it is not a payload
     """
-    opened = payload_module.decode_payload(
+    return payload_module.decode_payload(
         open_public_bytes(transaction), sealed=False)
-    return opened  # type: ignore[return-value]
 
 
 def open_public_bytes(transaction: transaction_module.Transaction) -> bytes:

@@ -13,6 +13,8 @@ The bodies are in :mod:`~tacker_ledger.core.ledger.payload_private`,
 """
 
 from typing import Any
+from typing import Literal
+from typing import overload
 from typing import TypeAlias
 
 from tacker_ledger.core import codec
@@ -108,6 +110,20 @@ def encode_payload(payload: Payload) -> bytes:
     encoded = codec.encode((VERSION, payload.KIND, payload.to_fields()))
     decode_payload(encoded, sealed=is_private(payload))
     return encoded
+
+
+@overload
+def decode_payload(data: bytes, *, sealed: Literal[True]
+                   ) -> PrivatePayload: ...
+
+
+@overload
+def decode_payload(data: bytes, *, sealed: Literal[False]
+                   ) -> PublicPayload: ...
+
+
+@overload
+def decode_payload(data: bytes, *, sealed: bool) -> Payload: ...
 
 
 def decode_payload(data: bytes, *, sealed: bool) -> Payload:
