@@ -156,6 +156,11 @@ class TestDecoding(base.TestCase):
         self.assertRaises(errors.Malformed, codec.decode,
                           b'\x9a\x80\x00\x00\x00', ANY, LIMIT)
 
+    @given(VALUES)
+    def test_lists_of_older_libraries_become_tuples(self, value):
+        data = codec.encode(value)
+        self.assertEqual(value, codec._load_and_freeze(data))
+
     def test_positions_are_told(self):
         error = self.assertRaises(
             errors.Malformed, codec.decode,
