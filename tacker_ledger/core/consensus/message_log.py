@@ -11,6 +11,7 @@ block, as evidence.
 """
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import dataclasses
 import itertools
 
@@ -22,16 +23,22 @@ from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate
 from tacker_ledger.core.ledger import federation as federation_module
 
+_KINDS = (messages.Prepare.KIND, messages.Commit.KIND)
 #: A vote and the one that contradicts it.
 _KEPT_PER_MEMBER = 2
 
 
 @dataclasses.dataclass(slots=True)
 class _Heard:
-    """A vote, and the digest it was verified for; None before."""
+    """A vote and what verifying it came to.
 
-    vote: messages.Vote
+    :param digest: that it is validly for, None if unknown
+    :param tried: how many of the known digests were tried
+    """
+
+    vote: messages.ShortVote
     digest: bytes | None = None
+    tried: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +69,8 @@ class MessageLog:
         self.blocks: dict[bytes, block_module.Block] = {}
         self._digests: list[bytes] = []
         self._proposals: dict[int, list[Proposal]] = {}
-        self._votes: dict[tuple[int, int, int], list[_Heard]] = {}
+        #: (kind, view) -> member -> what was heard
+        self._votes: dict[tuple[int, int], dict[int, list[_Heard]]] = {}
         self._accused: set[tuple[int, int]] = set()
         self._evidence: list[evidence.Equivocation] = []
 
@@ -96,13 +104,14 @@ class MessageLog:
         self._know(block.digest)
         return len(held) == 1
 
-    def add_vote(self, vote: messages.Vote, *, trusted: bytes | None = None
-                 ) -> bool:
+    def add_vote(self, vote: messages.ShortVote, *,
+                 trusted: bytes | None = None) -> bool:
         """Take a prepare or commit; return whether it is news.
 
         :param trusted: for our own: the digest it is for
         """
-        held = self._votes.setdefault((vote.KIND, vote.view, vote.member), [])
+        held = self._votes.setdefault((vote.KIND, vote.view), {}).setdefault(
+            vote.member, [])
         if any(one.vote == vote for one in held):
             return False
         if len(held) >= _KEPT_PER_MEMBER:
@@ -130,7 +139,7 @@ class MessageLog:
 
     def has_vote(self, kind: int, view: int, member: int) -> bool:
         """Return whether a vote of this kind was heard, verified or not."""
-        return bool(self._votes.get((kind, view, member)))
+        return bool(self._of(kind, view, member))
 
     def newest(self, member: int) -> messages.ShownVote | None:
         """Return a member's newest vote whose block is known, or None.
@@ -139,8 +148,8 @@ class MessageLog:
         """
         for view in sorted({*self._proposals,
                             *(key[1] for key in self._votes)}, reverse=True):
-            for kind in (messages.Commit.KIND, messages.Prepare.KIND):
-                for one in self._votes.get((kind, view, member), ()):
+            for kind in reversed(_KINDS):
+                for one in self._of(kind, view, member):
                     for digest in self._digests:
                         if digest.startswith(one.vote.prefix):
                             return messages.ShownVote(
@@ -154,7 +163,7 @@ class MessageLog:
         return None
 
     def prepares(self, view: int, digest: bytes
-                 ) -> tuple[list[messages.Vote], bytes] | None:
+                 ) -> tuple[list[messages.ShortVote], bytes] | None:
         """Return what prepared a block, or None if it is not prepared.
 
         That is the leader's proposal and prepares of other members, a
@@ -172,7 +181,7 @@ class MessageLog:
         return votes, proposal.message.signature
 
     def commits(self, view: int, digest: bytes
-                ) -> list[messages.Vote] | None:
+                ) -> list[messages.ShortVote] | None:
         """Return a quorum of valid commits for a block, or None."""
         return self._valid_votes(messages.Commit.KIND, view, digest,
                                  self._federation.quorum)
@@ -205,12 +214,14 @@ class MessageLog:
     # Verifying
 
     def _heard(self, kind: int, view: int) -> Iterator[_Heard]:
-        for (one_kind, one_view, _member), held in self._votes.items():
-            if one_kind == kind and one_view == view:
-                yield from held
+        for held in self._votes.get((kind, view), {}).values():
+            yield from held
+
+    def _of(self, kind: int, view: int, member: int) -> Sequence[_Heard]:
+        return self._votes.get((kind, view), {}).get(member, ())
 
     def _valid_votes(self, kind: int, view: int, digest: bytes, needed: int
-                     ) -> list[messages.Vote] | None:
+                     ) -> list[messages.ShortVote] | None:
         """Return ``needed`` valid votes by different members, or None."""
         leader = view_change.leader_of(view, self._federation.size)
         prefix = digest[:messages.PREFIX_BYTES]
@@ -221,7 +232,7 @@ class MessageLog:
         # Nothing is verified before it may be enough.
         if len(likely) < needed:
             return None
-        valid: dict[int, messages.Vote] = {}
+        valid: dict[int, messages.ShortVote] = {}
         for one in likely:
             if len(valid) == needed:
                 break
@@ -235,7 +246,9 @@ class MessageLog:
         """Return the digest that a vote is validly for; None if unknown."""
         if heard.digest is None:
             vote = heard.vote
-            for digest in self._digests:
+            untried = self._digests[heard.tried:]
+            heard.tried = len(self._digests)
+            for digest in untried:
                 if digest.startswith(vote.prefix) and self._verify(
                         vote.KIND, vote.view, vote.member, digest,
                         vote.signature):
@@ -264,8 +277,9 @@ class MessageLog:
         if digest in self._digests:
             return
         self._digests.append(digest)
-        for view, member in sorted({(key[1], key[2])
-                                    for key in self._votes}):
+        for view, member in sorted({
+                (view, member) for (_kind, view), votes in self._votes.items()
+                for member in votes}):
             self._look_for_two(view, member)
         for view, held in self._proposals.items():
             if held:
@@ -280,8 +294,7 @@ class MessageLog:
                       one.message.signature)
                   for one in self._proposals.get(view, ())
                   if one.message.member == member}
-        kept = [self._votes.get((kind, view, member), [])
-                for kind in (messages.Prepare.KIND, messages.Commit.KIND)]
+        kept = [self._of(kind, view, member) for kind in _KINDS]
         prefixes = {digest[:messages.PREFIX_BYTES] for digest in signed}
         prefixes.update(one.vote.prefix for held in kept for one in held)
         if (len(prefixes) < 2 and len(signed) < 2

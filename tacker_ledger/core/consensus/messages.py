@@ -16,6 +16,7 @@ import struct
 from typing import Any
 from typing import cast
 from typing import ClassVar
+from typing import TypeAlias
 
 from tacker_ledger.core import codec
 from tacker_ledger.core import hashing
@@ -170,6 +171,12 @@ class Commit(Vote):
     """A member has seen a quorum prepare the block."""
 
     KIND = 5
+
+
+#: The two votes that name a block by its prefix.
+ShortVote: TypeAlias = Prepare | Commit
+#: The three messages of the normal case.
+AnyVote: TypeAlias = PrePrepare | Prepare | Commit
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

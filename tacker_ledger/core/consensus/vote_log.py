@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
 
-_VOTES = (messages.PrePrepare, messages.Prepare, messages.Commit)
-
 
 class Records:
     """Votes by height.
@@ -21,22 +19,20 @@ class Records:
     """
 
     def __init__(self, records: Iterable[bytes] = ()) -> None:
-        self._by_height: dict[
-            int, list[messages.PrePrepare | messages.Vote]] = {}
+        self._by_height: dict[int, list[messages.AnyVote]] = {}
         for record in records:
             try:
                 message = messages.decode(record)
             except errors.FormatError as exc:
                 raise errors.CorruptStore(
                     'the vote log holds what is no message') from exc
-            if not isinstance(message, _VOTES):
+            if not isinstance(message, messages.AnyVote):
                 raise errors.CorruptStore(
                     'the vote log holds a message that is no vote',
                     kind=message.KIND)
             self._by_height.setdefault(message.height, []).append(message)
 
-    def take(self, height: int
-             ) -> list[messages.PrePrepare | messages.Vote]:
+    def take(self, height: int) -> list[messages.AnyVote]:
         """Return the votes of a height, proposals first; forget older."""
         found = self._by_height.get(height, [])
         self._by_height = {at: votes for at, votes in self._by_height.items()

@@ -73,12 +73,17 @@ class Pool(Protocol):
         """
 
     def known(self, raw: bytes) -> transaction.Transaction | None:
-        """Return the transaction with these bytes if its form, hash and
-        signature have been checked here already."""
+        """Return the transaction with these bytes, None if it is not here.
+
+        Its form, hash and signature have been checked already.
+        """
 
     def rejected(self, transaction: transaction.Transaction,
                  error: errors.LedgerError) -> None:
-        """Learn that a candidate conflicts with the committed state."""
+        """Learn that a candidate conflicts with the committed state.
+
+        Called while a block is proposed.
+        """
 
 
 class LedgerApplication(Protocol):
