@@ -82,6 +82,8 @@ ANSWER_MAX_BYTES = 24 * _MIB
 STATE_KEYS_PER_QUERY_MAX_COUNT = 256
 #: Transactions in one page of a history.
 HISTORY_PAGE_MAX_COUNT = 100
+#: Federation documents in one answer, as far as its size allows.
+FEDERATIONS_PER_ANSWER_MAX_COUNT = 64
 
 # What a VNF applies at once
 
