@@ -114,11 +114,11 @@ class _HTTPSConnection(_Connecting, connection.HTTPSConnection):
 
 
 class _HTTPPool(connectionpool.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection  # type: ignore[assignment]
+    ConnectionCls = _HTTPConnection
 
 
 class _HTTPSPool(connectionpool.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection  # type: ignore[assignment]
+    ConnectionCls = _HTTPSConnection
 
 
 def tls_context(ca_pem: str | None) -> ssl.SSLContext:

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
-import hashlib
 import json
 import secrets
 from typing import Any
@@ -33,11 +32,13 @@ from tacker_ledger.transport import bounded_http
 from tacker_ledger.transport import node_pool
 
 Node = node_pool.Node
-Request = node_pool.Request
+Request = answer_module.Request
 
 WAIT_MAX_SECONDS = 60
 JSON_MAX_BYTES = 4 * 1024 * 1024
 NONCE_BYTES = 16
+#: Decodes the body of an answer.
+_Reader = Callable[[bytes], Any]
 _CBOR = 'application/cbor'
 _JSON = 'application/json'
 
@@ -58,6 +59,7 @@ class Reply:
     :param node: who was asked
     :param request: what was asked
     :param raw: the envelope's bytes: evidence, should the body be a lie
+        (``core.ledger.lie``)
     """
 
     answer: answer_module.Answer
@@ -141,7 +143,7 @@ class LedgerClient:
         :param node: ask this one only
         """
         return self._read('/v1/head', _waiting(since, wait_seconds),
-                          answer_module.HEAD, wait_seconds, node)
+                          answer_module.read_head, wait_seconds, node)
 
     def state(self, keys: Sequence[bytes], *, since: int | None = None,
               wait_seconds: int = 0, node: Node | None = None) -> Reply:
@@ -153,7 +155,7 @@ class LedgerClient:
         """
         query = [('key', key.hex()) for key in keys]
         return self._read('/v1/state', query + _waiting(since, wait_seconds),
-                          answer_module.STATE, wait_seconds, node)
+                          answer_module.read_state, wait_seconds, node)
 
     def history(self, state_key: bytes, *, after: int = 0,
                 limit: int = limits.HISTORY_PAGE_MAX_COUNT,
@@ -164,7 +166,7 @@ class LedgerClient:
         """
         return self._read(f'/v1/histories/{state_key.hex()}',
                           [('after', str(after)), ('limit', str(limit))],
-                          answer_module.HISTORY, 0, node)
+                          answer_module.read_history, 0, node)
 
     def transaction(self, txid: bytes, *, wait_seconds: int = 0,
                     node: Node | None = None) -> Reply:
@@ -175,14 +177,14 @@ class LedgerClient:
         """
         query = [('wait', str(wait_seconds))] if wait_seconds else []
         return self._read(f'/v1/transactions/{txid.hex()}', query,
-                          answer_module.TRANSACTION, wait_seconds, node)
+                          answer_module.read_transaction, wait_seconds, node)
 
     def block(self, height: int, *, body: bool = True,
               node: Node | None = None) -> Reply:
         """Ask for a block; the body is None if it is not there yet."""
         return self._read(f'/v1/blocks/{height}',
                           [('body', 'true' if body else 'false')],
-                          answer_module.BLOCK, 0, node)
+                          answer_module.read_block, 0, node)
 
     def federations(self, from_epoch: int = 0, *,
                     node: Node | None = None) -> Reply:
@@ -194,7 +196,7 @@ class LedgerClient:
         """
         return self._read('/v1/federation',
                           [('from_epoch', str(from_epoch))],
-                          answer_module.FEDERATION, 0, node,
+                          answer_module.read_federation, 0, node,
                           authentic=False)
 
     def submit(self, submissions: Sequence[bytes], *,
@@ -209,7 +211,7 @@ class LedgerClient:
         """
         body = _batch(submissions)
         return self._asked(
-            'POST', '/v1/transactions', [], answer_module.SUBMITTED,
+            'POST', '/v1/transactions', [], answer_module.read_submission,
             node=node, request_body=body)
 
     def search(self, *, node: Node | None = None,
@@ -226,6 +228,16 @@ class LedgerClient:
             raise errors.BadAnswer('The search result is not a list.')
         return rows
 
+    def fate(self, txid: bytes, *, node: Node | None = None
+             ) -> dict[str, Any]:
+        """Ask what became of a transaction that is in no block.
+
+        :returns: ``state`` is ``committed``, ``waiting``, ``refused`` (then
+            with ``code`` and ``message``) or ``unknown``; not signed, and
+            only the node that took the transaction knows
+        """
+        return self._json(f'/v1/transactions/{txid.hex()}/fate', [], node)
+
     def status(self, *, node: Node | None = None) -> dict[str, Any]:
         """Ask a node how it is; nothing of it is proven or signed."""
         return self._json('/v1/status', [], node)
@@ -240,19 +252,19 @@ class LedgerClient:
 
     # How it is asked
 
-    def _read(self, path: str, query: list[tuple[str, str]], schema: Any,
+    def _read(self, path: str, query: list[tuple[str, str]], read: _Reader,
               wait_seconds: int, node: Node | None,
               authentic: bool = True) -> Reply:
-        return self._asked('GET', path, query, schema,
+        return self._asked('GET', path, query, read,
                            wait_seconds=wait_seconds, node=node,
                            authentic=authentic)
 
     def _asked(self, method: str, path: str, query: list[tuple[str, str]],
-               schema: Any, *, wait_seconds: int = 0, node: Node | None,
+               read: _Reader, *, wait_seconds: int = 0, node: Node | None,
                request_body: bytes = b'', authentic: bool = True) -> Reply:
         def ask(one: Node) -> Reply:
             target = _target(path, [*query, ('nonce', self._nonce())])
-            return self._reply(one, method, target, request_body, schema,
+            return self._reply(one, method, target, request_body, read,
                                wait_seconds, authentic)
         return self._first(ask, node)
 
@@ -299,7 +311,7 @@ class LedgerClient:
         return made
 
     def _reply(self, node: Node, method: str, target: str,
-               request_body: bytes, schema: Any, wait_seconds: int,
+               request_body: bytes, read: _Reader, wait_seconds: int,
                authentic: bool) -> Reply:
         before = self.pool.heard(node)
         response = self._connection(node).request(
@@ -309,30 +321,27 @@ class LedgerClient:
             max_bytes=limits.ANSWER_MAX_BYTES)
         if response.media_type != _CBOR:
             raise _refusal(node, response)
-        federation = self._federation
-        digest = answer_module.request_digest(self._h, method, target,
-                                              request_body)
-        request = Request(method, target,
-                          hashlib.sha256(request_body).digest())
+        request = Request.of(method, target, request_body)
+        data = response.content
+        if authentic:
+            answer = answer_module.check_answer(
+                self._h, self._provider, self._federation,
+                request.digest(self._h), node.member, data)
+            self.pool.note(node, before, request, answer, data)
+        else:
+            answer = answer_module.Answer.from_bytes(data)
+            if answer.request_digest != request.digest(self._h):
+                raise errors.BadAnswer('it answers another request')
         try:
-            answer = answer_module.Answer.from_bytes(response.content)
+            body = read(answer.body)
+        except errors.NotFound:
+            body = None
+        except errors.BadAnswer as error:
             if authentic:
-                if answer.member != node.member:
-                    raise errors.BadAnswer('Another member answered.',
-                                           member=answer.member)
-                answer_module.check_answer(self._h, self._provider,
-                                           federation, digest, answer)
-            elif answer.request_digest != digest:
-                raise errors.BadAnswer('This answers another request.')
-            if authentic:
-                self.pool.note(node, before, request, answer,
-                               response.content)
-            body = answer_module.decode_body(schema, answer.body)
-        except errors.FormatError as error:
-            raise errors.BadAnswer(
-                f'The answer of {node.url} is malformed: {error.message}',
-                url=node.url) from error
-        return Reply(answer, body, node, request, response.content)
+                self.pool.mark_lying(node_pool.Offence(
+                    node, error.code, request, data))
+            raise
+        return Reply(answer, body, node, request, data)
 
     def _json(self, path: str, query: list[tuple[str, Any]],
               node: Node | None) -> dict[str, Any]:

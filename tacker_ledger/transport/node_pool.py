@@ -35,19 +35,7 @@ OFFENCES_MAX_COUNT = 8
 HEARD_MAX_BYTES = 256 * 1024
 
 Node = bootstrap.Node
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked: with the answer, the evidence of a lie.
-
-    :param target: path and query exactly as sent
-    :param body_digest: SHA-256 of the body
-    """
-
-    method: str
-    target: str
-    body_digest: bytes
+Request = answer_module.Request
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,7 +56,7 @@ class Offence:
 
     :param code: of the error that names it
     :param request: what was asked
-    :param answer: the signed answer
+    :param answer: the encoded signed answer
     :param earlier: an earlier signed answer that contradicts it, where the
         lie does not show by itself
     """

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers signed by the member, so that a false one is evidence.
+
+The signature (by the answer key which the federation document names)
+covers the request with the client's nonce, the instance, the head and the
+body.  The key is held by every process that answers; the vote key is not.
+"""
+
+from collections.abc import Callable
+import functools
+from typing import Any
+
+from tacker_ledger.core import codec
+from tacker_ledger.core.crypto import providers
+from tacker_ledger.core.crypto.providers import base
+from tacker_ledger.core import errors
+from tacker_ledger.core import hashing
+from tacker_ledger.core.ledger import answer as answer_module
+from tacker_ledger.core.ledger import block
+from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.node import query
+from tacker_ledger.node import submit
+
+Request = answer_module.Request
+#: What an answer says when there is no such object.
+NOT_FOUND: tuple[None] = (None,)
+
+
+class Signer:
+    """Holds a member's answer key.
+
+    :param seed: 32 secret bytes, an Ed25519 private key (RFC 8032)
+    :param provider: of cryptography; None: the process's default
+    """
+
+    def __init__(self, seed: bytes, provider: base.Provider | None = None
+                 ) -> None:
+        self._provider = provider or providers.default()
+        self._seed = seed
+        self.public_key = self._provider.ed25519_public(seed)
+
+    def __repr__(self) -> str:
+        return f'Signer({self.public_key.hex()})'
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of a message, 64 bytes."""
+        return self._provider.sign_raw_ed25519(self._seed, message)
+
+
+class Answerer:
+    """Makes signed answers out of what was read.
+
+    Its methods may be called from any thread.
+
+    :param signer: of the member's answers
+    :param reader: the chain
+    :param federation: returns the federation in force
+    :param identity: returns who answers: chain, member, instance
+    :raises BadOption: the answer key is not one of the federation's
+    """
+
+    def __init__(self, signer: Signer, reader: query.Reader,
+                 federation: Callable[[], federation_module.Federation],
+                 identity: Callable[[], submit.Identity]) -> None:
+        self._signer = signer
+        self._reader = reader
+        self._federation = federation
+        self._identity = identity
+        self._h = hashing.hasher(reader.chain_id)
+        self._member = functools.lru_cache(maxsize=4)(self._index_in)
+        self._head = functools.lru_cache(maxsize=16)(self._head_of)
+        if self._member(federation()) is None:
+            raise errors.BadOption(
+                'Option answer_key_file in [node]: no member of the '
+                'federation has this answer key.',
+                option='answer_key_file', group='node')
+
+    def _index_in(self, federation: federation_module.Federation
+                  ) -> int | None:
+        for index, member in enumerate(federation.members):
+            if member.answer_key == self._signer.public_key:
+                return index
+        return None
+
+    def _head_of(self, header: bytes) -> tuple[int, bytes, int]:
+        parsed = block.Header.from_bytes(header)
+        return (parsed.height, block.header_digest(self._h, header),
+                parsed.timestamp_ms)
+
+    def sign(self, request: Request, body: Any,
+             head: query.HeadPair | None = None) -> bytes:
+        """Return the encoded, signed answer to a request.
+
+        :param body: of a shape in ``core.ledger.answer``
+        :param head: the head that the body was read at; None: the newest
+        """
+        header = (head or self._reader.head())[0]
+        height, digest, time_ms = self._head(header)
+        member = self._member(self._federation())
+        identity = self._identity()
+        return answer_module.sign_answer(
+            self._h, self._signer.sign,
+            # a member that left goes on answering with its last index
+            member=identity.member if member is None else member,
+            instance=identity.instance,
+            request_digest=request.digest(self._h),
+            head_height=height, head_digest=digest, head_time_ms=time_ms,
+            body=codec.encode(body)).to_bytes()

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""uvicorn's HTTP protocol with bounds that it lacks.
+
+A connection that sends no request, or drips its header, or does not read
+what it asked for, is ended after a while; a header ends at a size; and
+there are only so many connections.
+"""
+
+import asyncio
+import dataclasses
+from typing import Any
+
+from uvicorn.protocols.http import httptools_impl
+
+#: Request line and header fields. A target with 256 state keys takes 18 kB.
+HEADER_MAX_BYTES = 64 * 1024
+_TOO_LARGE = (b'HTTP/1.1 431 Request Header Fields Too Large\r\n'
+              b'content-length: 0\r\nconnection: close\r\n\r\n')
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one door allows.
+
+    :param connections_max_count: open connections
+    :param timeout_seconds: for a request's header, and for a client to
+        take what waits to be sent
+    """
+
+    connections_max_count: int
+    timeout_seconds: float
+
+
+class BoundedProtocol(httptools_impl.HttpToolsProtocol):
+    """One connection; see :func:`protocol_class`."""
+
+    bounds: Bounds
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_header = True
+        self._header_bytes = 0
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport  # type: ignore
+                        ) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self.bounds.connections_max_count:
+            transport.abort()
+            return
+        self._arm_header_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm_header_timer()
+        self._disarm_write_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_header:
+            self._header_bytes += len(data)
+            self._arm_header_timer()
+        elif self.cycle is None or self.cycle.response_complete:
+            # The rest of a refused body: it is dropped, but not for ever.
+            self._arm_header_timer()
+        super().data_received(data)
+        if self._in_header and self._header_bytes > HEADER_MAX_BYTES:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        self._in_header = False
+        self._disarm_header_timer()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_header = True
+        self._header_bytes = 0
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(
+                self.bounds.timeout_seconds, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._disarm_write_timer()
+        super().resume_writing()
+
+    def _arm_header_timer(self) -> None:
+        if self._header_timer is None:
+            self._header_timer = self.loop.call_later(
+                self.bounds.timeout_seconds, self.transport.abort)
+
+    def _disarm_header_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _disarm_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+
+def protocol_class(bounds: Bounds) -> type[BoundedProtocol]:
+    """Return the protocol of a door with these bounds."""
+    return type('DoorProtocol', (BoundedProtocol,), {'bounds': bounds})

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An ASGI application served inside a running loop, over TLS 1.3.
+
+Both doors listen through here.  Plain HTTP is for loopback addresses: a
+door that would speak it to others refuses to start and names the option.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+from typing import Any
+
+from oslo_log import log as logging
+import uvicorn
+
+from tacker_ledger.api import http_protocol
+from tacker_ledger import conf as conf_module
+from tacker_ledger.core import errors
+
+LOG = logging.getLogger(__name__)
+
+#: After this a request still running at shutdown is cut off.
+STOP_SECONDS = 2
+_BACKLOG_COUNT = 4096
+_ALPN = ['http/1.1']
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address.
+
+    :param host: a name or an address
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == 'localhost'
+
+
+def tls_context(group: str, certificate_file: str, key_file: str
+                ) -> ssl.SSLContext:
+    """Return the server's side of TLS: 1.3 and nothing older.
+
+    :param group: of the options, for the error
+    :raises BadOption: a file is missing or they do not belong together
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(_ALPN)
+    try:
+        context.load_cert_chain(certificate_file, key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise conf_module.bad('certificate_file', group,
+                              f'{certificate_file}, {key_file}: {error}'
+                              ) from error
+    return context
+
+
+def check_plain_http(group: str, options: Any) -> None:
+    """Refuse plain HTTP that others could reach.
+
+    :raises BadOption: it names the option
+    """
+    if options.plain_http and not is_loopback(options.host):
+        raise conf_module.bad(
+            'plain_http', group,
+            f'{options.host} is no loopback address: only there may a door '
+            'be without TLS.')
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process, which is more than its door."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+class Listener:
+    """One address which an application is served at.
+
+    :param application: ASGI
+    :param group: of the options: ``door`` or ``operator``
+    :param options: with ``host``, ``port``
+    :param context: None for plain HTTP
+    """
+
+    def __init__(self, application: Any, group: str, options: Any,
+                 context: ssl.SSLContext | None,
+                 bounds: http_protocol.Bounds,
+                 keep_alive_seconds: int) -> None:
+        self._group = group
+        self._host = options.host
+        self._port = options.port
+        self._context = context
+        self._config = uvicorn.Config(
+            application, http=http_protocol.protocol_class(bounds), ws='none',
+            lifespan='off', log_config=None, log_level='error',
+            access_log=False, proxy_headers=False, server_header=False,
+            timeout_keep_alive=keep_alive_seconds,
+            timeout_graceful_shutdown=STOP_SECONDS, backlog=_BACKLOG_COUNT,
+            ssl_context_factory=(
+                None if context is None else lambda *_args: context))
+        self._server = _Server(self._config)
+        self._task: asyncio.Task[None] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens, once it does."""
+        host = f'[{self._host}]' if ':' in self._host else self._host
+        scheme = 'http' if self._context is None else 'https'
+        return f'{scheme}://{host}:{self.port}'
+
+    async def start(self) -> None:
+        """Listen; return when clients can connect.
+
+        :raises BadOption: the address cannot be had
+        """
+        listening = self._bind()
+        self.port = listening.getsockname()[1]
+        self._task = asyncio.create_task(
+            self._server.serve(sockets=[listening]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise errors.LedgerError('The HTTP server ended at start.')
+            await asyncio.sleep(0.005)
+        LOG.info('Listening at %s', self.url)
+
+    def _bind(self) -> socket.socket:
+        try:
+            family = (socket.AF_INET6 if ':' in self._host
+                      else socket.AF_INET)
+            listening = socket.create_server(
+                (self._host, self._port), family=family,
+                backlog=_BACKLOG_COUNT)
+        except OSError as error:
+            raise conf_module.bad(
+                'port', self._group,
+                f'{self._host}:{self._port}: {error.strerror or error}'
+                ) from error
+        listening.setblocking(False)
+        return listening
+
+    async def stop(self) -> None:
+        """Take no more connections; return when those open have ended."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
