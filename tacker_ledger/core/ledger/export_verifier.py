@@ -123,8 +123,8 @@ class _Verifier:
             outcome = self._ledger.validate(block)
             self._check_certificate(block, federation, record.certificate)
         except errors.LedgerError as exc:
-            exc.details.setdefault('height', height)
-            exc.details['stream_offset'] = self._offset
+            # Where it stands, whatever height it says it has.
+            exc.details.update(height=height, stream_offset=self._offset)
             raise
         self._offset = record.end
         self._state.update(outcome.changes.changes)
