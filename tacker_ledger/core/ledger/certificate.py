@@ -156,15 +156,27 @@ def read_header(h: hashing.Hasher, header: bytes) -> block.Header:
     return parsed
 
 
-def certified(h: hashing.Hasher, header: bytes, parsed: block.Header,
-              certificate: bytes) -> Certified:
-    """Return what a header says, which the caller has found certified."""
+def certified(h: hashing.Hasher, header: bytes, certificate: bytes
+              ) -> Certified:
+    """Return what a header says, which the caller knows to be certified.
+
+    :raises BadBlock: not a header
+    :raises WrongFederation: of another chain
+    """
+    parsed = read_header(h, header)
     return Certified(
         height=parsed.height, time_ms=parsed.timestamp_ms,
         transactions_root=parsed.transactions_root,
         state_root=parsed.state_root, state_height=parsed.height,
-        header=header, header_digest=h.hash(hashing.Tag.BLOCK, header),
+        header=header, header_digest=block.header_digest(h, header),
         certificate=certificate)
+
+
+def genesis(h: hashing.Hasher, federation: federation_module.Federation
+            ) -> Certified:
+    """Return what is certain at height 0 of a federation's chain."""
+    header = block.genesis_header(h, federation)
+    return certified(h, header.to_bytes(), GENESIS_CERTIFICATE)
 
 
 def certify(h: hashing.Hasher, verifier: Verifier,
@@ -184,12 +196,10 @@ def certify(h: hashing.Hasher, verifier: Verifier,
         raise errors.UnknownFederation(
             'the header names another federation document',
             named=parsed.federation.hex(), epoch=federation.epoch)
-    found = certified(h, header, parsed, certificate)
-    if parsed.height == 0:
-        genesis = block.genesis_header(h, federation)
-        if certificate or genesis.to_bytes() != header:
-            raise errors.BadCertificate('not the genesis block')
-    else:
+    found = certified(h, header, certificate)
+    if parsed.height:
         check_certificate(h, verifier, federation, parsed.height,
                           found.header_digest, certificate)
+    elif federation.epoch or found != genesis(h, federation):
+        raise errors.BadCertificate('not the genesis block')
     return found

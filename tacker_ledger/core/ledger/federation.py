@@ -257,6 +257,26 @@ def check_genesis(provider: base.Provider, signed: SignedFederation,
     return federation
 
 
+def check_in_force(h: hashing.Hasher, provider: base.Provider,
+                   signed: SignedFederation) -> Federation:
+    """Return the federation of a document that somebody vouches for.
+
+    A bootstrap document may name the federation in force without its
+    predecessors.  Only what the document itself can show is checked: its
+    issuer's signature and the approvals by its own members.
+
+    :raises FormatError: not a document
+    :raises BadDocument: a quorum of its members has not approved it
+    :raises BadSignature: a signature under it is wrong
+    """
+    federation = Federation.of(h, signed.document)
+    own = dataclasses.replace(signed, approvals=tuple(
+        approval for approval in signed.approvals
+        if approval.side == SIDE_OWN))
+    _check_signatures(h, provider, own, federation, {SIDE_OWN: federation})
+    return federation
+
+
 def check_successor(h: hashing.Hasher, provider: base.Provider,
                     current: Federation, signed: SignedFederation
                     ) -> Federation:
