@@ -28,7 +28,7 @@ from oslo_log import log as logging
 from tacker_ledger.core import codec
 from tacker_ledger.core import errors
 from tacker_ledger.core import limits
-from tacker_ledger.node import submit
+from tacker_ledger.node import submit as submit_module
 from tacker_ledger.transport import framing
 
 LOG = logging.getLogger(__name__)
@@ -62,8 +62,8 @@ class LocalServer:
     :param head: returns an event about the newest block
     """
 
-    def __init__(self, facade: submit.NodeFacade, path: str,
-                 head: Callable[[], submit.HeadEvent]) -> None:
+    def __init__(self, facade: submit_module.NodeFacade, path: str,
+                 head: Callable[[], submit_module.HeadEvent]) -> None:
         self._facade = facade
         self._path = pathlib.Path(path)
         self._head = head
@@ -104,7 +104,7 @@ class LocalServer:
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
 
-    async def _tell(self, event: submit.HeadEvent) -> None:
+    async def _tell(self, event: submit_module.HeadEvent) -> None:
         data = framing.frame(_head_frame(event))
         for writer in list(self._clients):
             if writer.transport.get_write_buffer_size() < _CHUNK_BYTES:
@@ -177,13 +177,13 @@ async def _frames(reader: asyncio.StreamReader) -> Any:
             yield frame
 
 
-def _head_frame(event: submit.HeadEvent) -> bytes:
+def _head_frame(event: submit_module.HeadEvent) -> bytes:
     return codec.encode((_HEAD, event.height, event.time_ms, event.digest,
                          sorted(event.changed), sorted(event.txids)))
 
 
 class LocalClient:
-    """The API process's side: a :class:`submit.NodeFacade`.
+    """The API process's side: a :class:`submit_module.NodeFacade`.
 
     :param path: of the socket
     :param retry_seconds: pause between two attempts to connect
@@ -192,9 +192,9 @@ class LocalClient:
     def __init__(self, path: str, retry_seconds: float = 0.2) -> None:
         self._path = path
         self._retry_seconds = retry_seconds
-        self._identity: submit.Identity | None = None
+        self._identity: submit_module.Identity | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._listeners: list[submit.HeadListener] = []
+        self._listeners: list[submit_module.HeadListener] = []
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._numbers = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
@@ -221,8 +221,8 @@ class LocalClient:
             await asyncio.gather(self._task, return_exceptions=True)
 
     @property
-    def identity(self) -> submit.Identity:
-        """See :class:`submit.NodeFacade`."""
+    def identity(self) -> submit_module.Identity:
+        """See :class:`submit_module.NodeFacade`."""
         assert self._identity is not None, 'start() first'
         return self._identity
 
@@ -253,12 +253,14 @@ class LocalClient:
         kind, *fields = message
         if kind == _GREETING:
             chain_id, member, name, instance = fields
-            self._identity = submit.Identity(chain_id, member, name, instance)
+            self._identity = submit_module.Identity(chain_id, member, name,
+                                                    instance)
             self._connected.set()
         elif kind == _HEAD:
             height, time_ms, digest, changed, txids = fields
-            event = submit.HeadEvent(height, time_ms, digest,
-                                     frozenset(changed), frozenset(txids))
+            event = submit_module.HeadEvent(
+                height, time_ms, digest, frozenset(changed),
+                frozenset(txids))
             for listener in list(self._listeners):
                 await listener(event)
         else:
@@ -292,66 +294,67 @@ class LocalClient:
 
     async def submit(self, submissions: Sequence[bytes],
                      address: str | None = None
-                     ) -> list[submit.SubmitResult]:
-        """See :meth:`submit.NodeFacade.submit`."""
+                     ) -> list[submit_module.SubmitResult]:
+        """See :meth:`submit_module.NodeFacade.submit`."""
         results = []
         for chunk in _chunks(submissions):
             try:
                 rows = await self._call('submit', [address], chunk)
             except errors.LedgerError as error:
-                results += [submit.SubmitResult.refused(None, error)
+                results += [submit_module.SubmitResult.refused(None, error)
                             for _ in chunk]
                 continue
             results += [
-                submit.SubmitResult(bytes.fromhex(txid) if txid else None,
-                                    code, message, details)
+                submit_module.SubmitResult(
+                    bytes.fromhex(txid) if txid else None, code, message,
+                    details)
                 for txid, code, message, details in rows]
         return results
 
     async def status(self) -> dict[str, Any]:
-        """See :meth:`submit.NodeFacade.status`."""
+        """See :meth:`submit_module.NodeFacade.status`."""
         found: dict[str, Any] = await self._call('status')
         return found
 
     async def peers(self) -> list[dict[str, Any]]:
-        """See :meth:`submit.NodeFacade.peers`."""
+        """See :meth:`submit_module.NodeFacade.peers`."""
         found: list[dict[str, Any]] = await self._call('peers')
         return found
 
     async def usage(self) -> list[dict[str, Any]]:
-        """See :meth:`submit.NodeFacade.usage`."""
+        """See :meth:`submit_module.NodeFacade.usage`."""
         found: list[dict[str, Any]] = await self._call('usage')
         return found
 
     async def enrol(self, key_id: bytes, label: str = '') -> dict[str, Any]:
-        """See :meth:`submit.NodeFacade.enrol`."""
+        """See :meth:`submit_module.NodeFacade.enrol`."""
         found: dict[str, Any] = await self._call(
             'enrol', [key_id.hex(), label])
         return found
 
     async def unenrol(self, key_id: bytes) -> None:
-        """See :meth:`submit.NodeFacade.unenrol`."""
+        """See :meth:`submit_module.NodeFacade.unenrol`."""
         await self._call('unenrol', [key_id.hex()])
 
     async def enrolments(self) -> list[dict[str, Any]]:
-        """See :meth:`submit.NodeFacade.enrolments`."""
+        """See :meth:`submit_module.NodeFacade.enrolments`."""
         found: list[dict[str, Any]] = await self._call('enrolments')
         return found
 
     async def evidence(self) -> list[dict[str, Any]]:
-        """See :meth:`submit.NodeFacade.evidence`."""
+        """See :meth:`submit_module.NodeFacade.evidence`."""
         found: list[dict[str, Any]] = await self._call('evidence')
         return found
 
     async def fate(self, txid: bytes) -> dict[str, Any] | None:
-        """See :meth:`submit.NodeFacade.fate`."""
+        """See :meth:`submit_module.NodeFacade.fate`."""
         found: dict[str, Any] | None = await self._call(
             'fate', [txid.hex()])
         return found
 
-    def subscribe(self, listener: submit.HeadListener
+    def subscribe(self, listener: submit_module.HeadListener
                   ) -> Callable[[], None]:
-        """See :meth:`submit.NodeFacade.subscribe`."""
+        """See :meth:`submit_module.NodeFacade.subscribe`."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 

@@ -35,7 +35,8 @@ class Entry:
     :param member: who accepted it from its sender: this member, or the one
         that forwarded it
     :param since: monotonic seconds
-    :param forwarded: monotonic seconds when it was last sent on; 0: never
+    :param forwarded: monotonic seconds when it was last sent on
+    :param attempts: how often it was sent to all members
     """
 
     transaction: transaction_module.Transaction
@@ -43,6 +44,7 @@ class Entry:
     member: int
     since: float
     forwarded: float = 0.0
+    attempts: int = 0
 
     @property
     def size(self) -> int:
@@ -118,11 +120,25 @@ class Pool:
             return entry.since
         return None
 
-    def waits(self, cid: bytes, vid: int) -> bool:
-        """Return whether some transaction with this version waits."""
-        return any((cid, vid, kind) in self._slots for kind in (
-            transaction_module.TYPE_CONFIGURATION,
-            transaction_module.TYPE_REQUEST))
+    def follows_waiting(
+            self, transaction: transaction_module.Transaction) -> bool:
+        """Return whether the version before, by its sender, waits here."""
+        content = transaction.content
+        for kind in (transaction_module.TYPE_CONFIGURATION,
+                     transaction_module.TYPE_REQUEST):
+            txid = self._slots.get((content.cid, content.vid - 1, kind))
+            if txid is not None and (self._entries[txid].transaction.sender_id
+                                     == transaction.sender_id):
+                return True
+        return False
+
+    def of_member(self, member: int) -> list[Entry]:
+        """Return what one member has handed in, by sender."""
+        share = self._shares.get(member)
+        if share is None:
+            return []
+        return [entry for entries in share.senders.values()
+                for entry in entries]
 
     def add(self, entry: Entry) -> None:
         """Take a transaction in.
@@ -295,9 +311,8 @@ class Pool:
         """
         if isinstance(error, errors.TimestampFuture):
             return
-        content = transaction.content
-        if isinstance(error, errors.VidConflict) and self.waits(
-                content.cid, content.vid - 1):
+        if (isinstance(error, errors.VidConflict | errors.CidNotCertified)
+                and self.follows_waiting(transaction)):
             return
         self.remove(transaction.txid, error)
 
@@ -317,7 +332,7 @@ class Pool:
             return [entry.transaction for entry in self._entries.values()]
         queues = collections.deque(
             _turns(share) for share in self._shares.values())
-        chosen = []
+        chosen: list[transaction_module.Transaction] = []
         size = 0
         while queues and len(chosen) < max_count:
             queue = queues.popleft()

@@ -13,8 +13,31 @@ bytes); the certificate of the genesis block is empty.
 """
 
 from collections.abc import Sequence
+import pathlib
+import time
 from typing import Any
 from typing import Protocol
+
+import lmdb
+
+from tacker_ledger.core import errors
+from tacker_ledger.core import hashing
+from tacker_ledger.core.ledger import block as block_module
+from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.core.ledger import state_map
+from tacker_ledger.core import limits
+from tacker_ledger.storage import chain as chain_module
+from tacker_ledger.storage import environment
+from tacker_ledger.storage import index as index_module
+from tacker_ledger.storage import state
+
+#: A reader meets the array between two blocks at most for some
+#: milliseconds; after so many tries it is not that.
+_TRIES = 40
+_PAUSE_SECONDS = 0.005
+#: Transactions of one page of a history, in bytes: an answer has room for
+#: the one that passes it.
+_PAGE_BYTES = limits.ANSWER_MAX_BYTES // 2
 
 #: (header bytes, certificate bytes)
 HeadPair = tuple[bytes, bytes]
@@ -76,7 +99,7 @@ class Reader(Protocol):
         In the order of epochs; genesis has no transaction.
         """
 
-    def federation(self) -> Any:
+    def federation(self) -> federation_module.Federation:
         """Return the ``Federation`` in force for the next block."""
 
     def search(self, *, sender: bytes | None = None,
@@ -90,3 +113,205 @@ class Reader(Protocol):
             ``cid``, ``vid``, ``sender``, ``recipient``, ``timestamp_ms``,
             ``description``, ``size``; ascending by (height, position)
         """
+
+
+class Query:
+    """Reads a node directory; see :class:`Reader`.
+
+    :param env: its environment, opened for reading or by the node itself
+    :param nodes: its mapped array of the state map
+    :param index: the SQL index; None: searches are refused
+    """
+
+    def __init__(self, env: environment.Environment,
+                 nodes: state_map.NodeArray,
+                 index: index_module.Index | None = None) -> None:
+        chain_id = env.chain_id()
+        if chain_id is None:
+            raise errors.NotFound('The directory holds no chain yet.')
+        self._env = env
+        self._h = hashing.hasher(chain_id)
+        self._chain = chain_module.Chain(env)
+        self._state = state.StateStore(env)
+        self._nodes = nodes
+        self._index = index
+        self._federation: tuple[int, federation_module.Federation] | None = (
+            None)
+
+    @property
+    def chain_id(self) -> bytes:
+        """See :class:`Reader`."""
+        assert self._h.chain_id is not None
+        return self._h.chain_id
+
+    def height(self) -> int:
+        """See :meth:`Reader.height`."""
+        with self._env.read() as txn:
+            return self._height(txn)
+
+    def _height(self, txn: lmdb.Transaction) -> int:
+        height = self._chain.height(txn)
+        if height is None:
+            raise errors.NotFound('The directory holds no chain yet.')
+        return height
+
+    def _pair(self, txn: lmdb.Transaction, height: int) -> HeadPair:
+        pair = self._chain.head_pair(txn, height)
+        if pair is None:
+            raise errors.CorruptStore(f'Header {height} is missing.')
+        return pair
+
+    def head(self) -> HeadPair:
+        """See :meth:`Reader.head`."""
+        with self._env.read() as txn:
+            return self._pair(txn, self._height(txn))
+
+    def state(self, keys: Sequence[bytes]) -> tuple[
+            HeadPair, tuple[ProvenValue, ...]]:
+        """See :meth:`Reader.state`."""
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(_PAUSE_SECONDS)
+            with self._env.read() as txn:
+                pair = self._pair(txn, self._height(txn))
+                root = block_module.Header.from_bytes(pair[0]).state_root
+                try:
+                    return pair, self._prove(txn, root, keys)
+                except errors.BadProof:
+                    # the array is a block behind or ahead
+                    continue
+        raise errors.CorruptStore(
+            'The state map does not lead to the certified root.')
+
+    def _prove(self, txn: lmdb.Transaction, root: bytes,
+               keys: Sequence[bytes]) -> tuple[ProvenValue, ...]:
+        snapshot = self._state.at(txn)
+        tree = state_map.StateMap(self._h, self._nodes, snapshot)
+        proven = []
+        for key in keys:
+            value = snapshot.get(key)
+            proof = tree.prove(key).to_bytes()
+            state_map.verify(self._h, root, key, value, proof)
+            proven.append((key, value, proof))
+        return tuple(proven)
+
+    def changed_since(self, keys: Sequence[bytes], height: int) -> bool:
+        """See :meth:`Reader.changed_since`."""
+        with self._env.read() as txn:
+            return any(self._chain.changed_at(txn, key) > height
+                       for key in keys)
+
+    def history(self, state_key: bytes, after: int, limit: int) -> tuple[
+            HeadPair, bytes, tuple[HistoryEntry, ...]]:
+        """See :meth:`Reader.history`."""
+        limit = max(0, min(limit, limits.HISTORY_PAGE_MAX_COUNT))
+        entries = []
+        size = 0
+        with self._env.read() as txn:
+            pair = self._pair(txn, self._height(txn))
+            for _, height, index in self._chain.history(
+                    txn, state_key, after, limit):
+                raw = self._chain.raw_at(txn, height, index)
+                if raw is None:
+                    raise errors.CorruptStore(
+                        f'Transaction {index} of block {height} is missing.')
+                entries.append((height, index, raw))
+                size += len(raw)
+                if size >= _PAGE_BYTES:
+                    break
+        return pair, state_key, tuple(entries)
+
+    def transaction(self, txid: bytes) -> tuple[
+            HeadPair, Inclusion, bytes] | None:
+        """See :meth:`Reader.transaction`."""
+        with self._env.read() as txn:
+            place = self._chain.place(txn, txid)
+            return None if place is None else self._placed(txn, *place)
+
+    def place(self, txid: bytes) -> tuple[int, int] | None:
+        """Return (height, index) of a committed transaction."""
+        with self._env.read() as txn:
+            return self._chain.place(txn, txid)
+
+    def _placed(self, txn: lmdb.Transaction, height: int, index: int
+                ) -> tuple[HeadPair, Inclusion, bytes]:
+        raws = self._chain.body(txn, height)
+        if index >= len(raws):
+            raise errors.CorruptStore(
+                f'Transaction {index} of block {height} is missing.')
+        proof = block_module.InclusionProof.of(self._h, raws, index)
+        return self._pair(txn, height), proof.to_fields(), raws[index]
+
+    def block(self, height: int, body: bool = True) -> tuple[
+            HeadPair, tuple[bytes, ...] | None] | None:
+        """See :meth:`Reader.block`."""
+        with self._env.read() as txn:
+            pair = self._chain.head_pair(txn, height)
+            if pair is None:
+                return None
+            return pair, self._chain.body(txn, height) if body else None
+
+    def federations(self, from_epoch: int = 0) -> tuple[tuple[
+            bytes, HeadPair | None, Inclusion | None, bytes | None], ...]:
+        """See :meth:`Reader.federations`."""
+        found: list[tuple[bytes, HeadPair | None, Inclusion | None,
+                          bytes | None]] = []
+        with self._env.read() as txn:
+            for row in self._chain.federations(txn, from_epoch):
+                if row.epoch == 0:
+                    found.append((row.signed, None, None, None))
+                else:
+                    found.append((row.signed, *self._placed(
+                        txn, row.height, row.index)))
+        return tuple(found)
+
+    def federation(self) -> federation_module.Federation:
+        """See :meth:`Reader.federation`."""
+        with self._env.read() as txn:
+            row = environment.last(txn, self._env.federations)
+            if row is None:
+                raise errors.NotFound('The directory holds no chain yet.')
+            epoch = environment.U32.unpack(row[0])[0]
+            if self._federation is None or self._federation[0] != epoch:
+                newest = self._chain.federations(txn, epoch)[-1]
+                signed = federation_module.SignedFederation.from_bytes(
+                    newest.signed)
+                self._federation = epoch, federation_module.Federation.of(
+                    self._h, signed.document)
+        return self._federation[1]
+
+    def search(self, *, sender: bytes | None = None,
+               recipient: bytes | None = None, cid: bytes | None = None,
+               kind: int | None = None, after_height: int = -1,
+               limit: int = 100) -> list[dict[str, Any]]:
+        """See :meth:`Reader.search`."""
+        if self._index is None:
+            raise errors.NotFound('This process has no index.')
+        conditions = {name: value for name, value in (
+            ('sender', sender), ('recipient', recipient), ('cid', cid),
+            ('type', kind)) if value is not None}
+        rows = self._index.search(conditions, after_height,
+                                  max(1, min(limit, SEARCH_MAX_COUNT)))
+        return [_record(row) for row in rows]
+
+
+#: Rows of one page of a search; a page may run on to the end of a block.
+SEARCH_MAX_COUNT = 1000
+
+
+def _record(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.hex() if isinstance(value, bytes) else value
+            for name, value in row.items()}
+
+
+def open_directory(directory: str, index: index_module.Index | None = None
+                   ) -> Query:
+    """Return a reader of a node's data directory, for another process.
+
+    :param directory: the node's data directory
+    :raises NotFound: no node has run there yet
+    """
+    env = environment.Environment(directory, readonly=True)
+    nodes = state.MappedNodes(
+        pathlib.Path(directory) / state.FILE_NAME, readonly=True)
+    return Query(env, nodes, index)

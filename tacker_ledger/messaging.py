@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RPC inside the cloud: topics, versions and the client of a node.
+
+Services of the cloud talk to a node over oslo.messaging (topic
+``tacker_ledger.node``).  Where no ``transport_url`` is set nothing of this
+is used: a door inside the node's process calls the façade itself.
+
+Bytes travel as hexadecimal (ids) or base64 (submissions).  A refusal comes
+back as the error it is, with its stable code.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_log import log as logging
+import oslo_messaging
+
+from tacker_ledger.core import errors
+
+LOG = logging.getLogger(__name__)
+
+NODE_TOPIC = 'tacker_ledger.node'
+NODE_VERSION = '1.0'
+
+
+def is_configured(conf: Any) -> bool:
+    """Return whether the configuration names a broker."""
+    conf.import_opt('transport_url', 'oslo_messaging.transport')
+    return bool(conf.transport_url)
+
+
+def get_transport(conf: Any) -> Any:
+    """Return the RPC transport of a configuration.
+
+    :raises BadOption: the URL is wrong or its driver is missing
+    """
+    try:
+        return oslo_messaging.get_rpc_transport(conf)
+    except (oslo_messaging.InvalidTransportURL,
+            oslo_messaging.DriverLoadFailure) as error:
+        raise errors.BadOption(
+            f'Option transport_url: {error}', option='transport_url',
+            group='DEFAULT') from error
+
+
+def node_target(server: str | None = None) -> Any:
+    """Return where a node listens.
+
+    :param server: member name; None for any node
+    """
+    return oslo_messaging.Target(topic=NODE_TOPIC, version=NODE_VERSION,
+                                 server=server)
+
+
+class NodeClient:
+    """Calls a node by RPC, blocking; a refusal raises its LedgerError.
+
+    :param transport: of :func:`get_transport`
+    :param server: member name; None for any node
+    :param timeout_seconds: how long a call may take
+    """
+
+    def __init__(self, transport: Any, server: str | None = None,
+                 timeout_seconds: float = 30.0) -> None:
+        self._client = oslo_messaging.get_rpc_client(
+            transport, oslo_messaging.Target(topic=NODE_TOPIC,
+                                             version=NODE_VERSION))
+        self._prepared = self._client.prepare(server=server,
+                                              timeout=timeout_seconds)
+
+    def _call(self, method: str, **arguments: Any) -> Any:
+        try:
+            reply = self._prepared.call({}, method, **arguments)
+        except oslo_messaging.MessagingTimeout:
+            raise errors.Timeout('No node answered by RPC.') from None
+        except oslo_messaging.MessagingException as error:
+            raise errors.NoNode(
+                f'RPC failed: {type(error).__name__}') from error
+        if 'error' in reply:
+            raise errors.from_dict(reply['error'])
+        return reply['result']
+
+    def submit(self, submissions: Sequence[bytes],
+               address: str | None = None) -> list[dict[str, Any]]:
+        """Submit a batch.
+
+        :returns: per submission ``txid`` (hex or None), ``code``,
+            ``message``, ``details``; code is None when it was accepted
+        """
+        found: list[dict[str, Any]] = self._call(
+            'submit', address=address, submissions=[
+                base64.b64encode(submission).decode()
+                for submission in submissions])
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """Return the node's status."""
+        found: dict[str, Any] = self._call('status')
+        return found
+
+    def peers(self) -> list[dict[str, Any]]:
+        """Return the other members as the node sees them."""
+        found: list[dict[str, Any]] = self._call('peers')
+        return found
+
+    def usage(self) -> list[dict[str, Any]]:
+        """Return disk use per sender."""
+        found: list[dict[str, Any]] = self._call('usage')
+        return found
+
+    def enrol(self, key_id: bytes, label: str = '') -> dict[str, Any]:
+        """Let a key write."""
+        found: dict[str, Any] = self._call('enrol', key_id=key_id.hex(),
+                                           label=label)
+        return found
+
+    def unenrol(self, key_id: bytes) -> None:
+        """Take back an enrolment."""
+        self._call('unenrol', key_id=key_id.hex())
+
+    def enrolments(self) -> list[dict[str, Any]]:
+        """Return all enrolments."""
+        found: list[dict[str, Any]] = self._call('enrolments')
+        return found
+
+    def evidence(self) -> list[dict[str, Any]]:
+        """Return kept proofs of members' faults."""
+        found: list[dict[str, Any]] = self._call('evidence')
+        return found
+
+    def head(self) -> dict[str, Any]:
+        """Return ``header`` and ``certificate`` (base64) of the head."""
+        found: dict[str, Any] = self._call('head')
+        return found
+
+    def transaction(self, txid: bytes) -> dict[str, Any]:
+        """Return a committed transaction, its place and head pair.
+
+        :raises NotFound: it is in no block
+        """
+        found: dict[str, Any] = self._call('transaction', txid=txid.hex())
+        return found
+
+    def search(self, **conditions: Any) -> list[dict[str, Any]]:
+        """Ask the node's index; not proven.
+
+        :param conditions: those of ``node.query``'s search, ids as hex
+        """
+        found: list[dict[str, Any]] = self._call('search', **conditions)
+        return found

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The index of a node: opened by configuration, filled from its chain."""
+
+from collections.abc import Iterator
+import os
+from typing import Any
+
+from oslo_db import options as db_options
+
+from tacker_ledger.core import hashing
+from tacker_ledger.node import query
+from tacker_ledger.storage import index as index_module
+from tacker_ledger.storage import rows
+
+_FILE = 'index.sqlite'
+#: Of oslo.db's options, those that make an engine.
+_ENGINE_OPTIONS = (
+    'sqlite_synchronous', 'mysql_sql_mode', 'connection_recycle_time',
+    'max_pool_size', 'max_retries', 'retry_interval', 'max_overflow',
+    'connection_debug', 'connection_trace', 'pool_timeout',
+    'connection_parameters')
+
+
+def register_options(conf: Any) -> None:
+    """Register ``[database]`` on a configuration object."""
+    conf.register_opts(db_options.database_opts, group='database')
+
+
+def open_index(conf: Any) -> index_module.Index:
+    """Return the index that a configuration names.
+
+    :raises BadOption: ``[database] connection`` cannot be used
+    """
+    connection = conf.database.connection or 'sqlite:///' + os.path.join(
+        os.path.abspath(conf.node.data_directory), _FILE)
+    options = {name: conf.database[name] for name in _ENGINE_OPTIONS
+               if name in conf.database}
+    return index_module.Index(connection, **options)
+
+
+def make_indexer(index: index_module.Index,
+                 reader: query.Query) -> index_module.Indexer:
+    """Return the thread that keeps an index behind a chain.
+
+    The tables are made to fit the chain first.
+    """
+    h = hashing.hasher(reader.chain_id)
+
+    def digest_at(height: int) -> bytes | None:
+        block = reader.block(height, body=False)
+        return None if block is None else h.hash(
+            hashing.Tag.BLOCK, block[0][0])
+
+    def read(first: int, count: int) -> Iterator[index_module.IndexedBlock]:
+        for height in range(first, first + count):
+            block = reader.block(height)
+            if block is None:
+                return
+            yield rows.indexed_block(h, block[0][0], block[1] or ())
+
+    height = index.prepare(reader.chain_id, digest_at)
+    return index_module.Indexer(index, read, height)

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a submission to the pool, and from the pool to the leader.
+
+A submission passes S0's checks (format, signature, no conflict) and
+admission; what another member forwards passes the same without admission.
+The work is done in small portions, so that votes are not kept waiting.
+"""
+
+import asyncio
+import collections
+from collections.abc import Callable
+from collections.abc import Sequence
+import time
+from typing import Protocol
+
+from oslo_log import log as logging
+
+from tacker_ledger.core.consensus import messages
+from tacker_ledger.core.crypto.providers import base as provider_module
+from tacker_ledger.core import errors
+from tacker_ledger.core import hashing
+from tacker_ledger.core.ledger import application as application_module
+from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.core.ledger import state as state_module
+from tacker_ledger.core.ledger import transaction as transaction_module
+from tacker_ledger.core.ledger import validation
+from tacker_ledger.core import limits
+from tacker_ledger.node import admission as admission_module
+from tacker_ledger.node import pool as pool_module
+from tacker_ledger.node import submit as submit_module
+
+LOG = logging.getLogger(__name__)
+
+#: Submissions looked at in one turn of the loop.
+_PORTION = 8
+#: What waits to be looked at from one member.
+_BACKLOG_MAX_BYTES = 32 * 1024 * 1024
+_BACKLOG_MAX_COUNT = 20_000
+#: One frame of forwarded transactions.
+_FORWARD_MAX_BYTES = 2 * 1024 * 1024
+_SWEEP_SECONDS = 0.25
+_DOUBLINGS_MAX_COUNT = 7
+#: How long a transaction may wait for a block.
+_AGE_MAX_SECONDS = 600.0
+
+
+class Host(Protocol):
+    """What the intake asks of the node."""
+
+    member: int
+
+    def now_ms(self) -> int:
+        """Return the wall clock, milliseconds since the Unix epoch."""
+
+    def refusal(self) -> errors.LedgerError | None:
+        """Return why no submission can be taken at present, if so."""
+
+    def leader(self) -> int | None:
+        """Return who proposes at present."""
+
+    def send(self, message: messages.Message, to: int | None) -> None:
+        """Send a message to a member, or to all others."""
+
+
+class _Backlog:
+    """What one member has forwarded and nobody has looked at yet."""
+
+    __slots__ = ('items', 'size')
+
+    def __init__(self) -> None:
+        self.items: collections.deque[bytes] = collections.deque()
+        self.size = 0
+
+
+class Intake:
+    """The way into the pool.
+
+    :param view: the committed state
+    :param application: for the head and the federation in force
+    :param forward_after_seconds: after how long a transaction in no block
+        is sent to all members
+    """
+
+    def __init__(self, host: Host, provider: provider_module.Provider,
+                 application: application_module.LedgerApplication,
+                 view: state_module.StateView, pool: pool_module.Pool,
+                 admission: admission_module.Admission,
+                 known: Callable[[bytes], bool],
+                 forward_after_seconds: float) -> None:
+        self._host = host
+        self._provider = provider
+        self._application = application
+        self._view = view
+        self._pool = pool
+        self._admission = admission
+        self._known = known
+        self._forward_after_seconds = forward_after_seconds
+        self._backlogs: dict[int, _Backlog] = {}
+        self._backlog_wake = asyncio.Event()
+        self._outgoing: list[pool_module.Entry] = []
+        self._flush_posted = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.dropped = 0
+
+    @property
+    def _h(self) -> hashing.Hasher:
+        return self._application.h
+
+    def start(self) -> None:
+        """Look at what members forward, and forward again what waits."""
+        self._tasks = [asyncio.create_task(self._work()),
+                       asyncio.create_task(self._sweep())]
+
+    async def stop(self) -> None:
+        """End both."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # From a door
+
+    async def submit(self, submissions: Sequence[bytes]
+                     ) -> list[submit_module.SubmitResult]:
+        """See :meth:`submit_module.NodeFacade.submit`."""
+        results = []
+        for number, raw in enumerate(submissions):
+            if number and number % _PORTION == 0:
+                await asyncio.sleep(0)
+            results.append(self._submit(raw))
+        return results
+
+    def _submit(self, raw: bytes) -> submit_module.SubmitResult:
+        txid = None
+        try:
+            refusal = self._host.refusal()
+            if refusal is not None:
+                raise refusal
+            submission = transaction_module.Submission.from_bytes(raw)
+            transaction = transaction_module.Transaction.from_bytes(
+                self._h, submission.transaction)
+            txid = transaction.txid
+            self._check_new(transaction)
+            transaction_module.verify_signature(self._provider, self._h,
+                                                transaction)
+            self._check_conflicts(transaction)
+            now = time.monotonic()
+            self._admission.admit(submission, transaction, now)
+            entry = pool_module.Entry(transaction, raw, self._host.member,
+                                      now)
+            self._pool.add(entry)
+        except errors.LedgerError as error:
+            return submit_module.SubmitResult.refused(txid, error)
+        self._forward(entry)
+        return submit_module.SubmitResult(txid)
+
+    def _check_new(self, transaction: transaction_module.Transaction
+                   ) -> None:
+        """Raise Duplicate for what is known, at the price of a look-up."""
+        if transaction.txid in self._pool:
+            raise errors.Duplicate('The transaction waits for a block '
+                                   'already.', txid=transaction.txid.hex())
+        if self._known(transaction.txid):
+            raise errors.Duplicate('The ledger has this transaction '
+                                   'already.', txid=transaction.txid.hex())
+
+    def _check_conflicts(self, transaction: transaction_module.Transaction
+                         ) -> None:
+        tracker = federation_module.FederationTracker(
+            self._h, self._provider, self._application.federation)
+        try:
+            validation.check_against(
+                self._h, self._view, transaction,
+                now_ms=self._host.now_ms(),
+                head_time_ms=self._application.head.time_ms,
+                federation=tracker)
+        except (errors.VidConflict, errors.CidNotCertified):
+            if not self._pool.follows_waiting(transaction):
+                raise
+
+    # To the leader
+
+    def _forward(self, entry: pool_module.Entry) -> None:
+        self._outgoing.append(entry)
+        if not self._flush_posted:
+            # what comes in one turn of the loop shares a frame
+            self._flush_posted = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_posted = False
+        entries, self._outgoing = self._outgoing, []
+        leader = self._host.leader()
+        now = time.monotonic()
+        for entry in entries:
+            entry.forwarded = now
+        if leader is not None and leader != self._host.member:
+            self._send(entries, leader, urgent=False)
+
+    def _send(self, entries: Sequence[pool_module.Entry], to: int | None,
+              urgent: bool) -> None:
+        batch: list[bytes] = []
+        size = 0
+        for entry in entries:
+            if batch and (size + entry.size > _FORWARD_MAX_BYTES
+                          or len(batch) >= limits.BLOCK_MAX_TRANSACTIONS):
+                self._host.send(messages.Transactions(urgent, tuple(batch)),
+                                to)
+                batch, size = [], 0
+            batch.append(entry.submission)
+            size += entry.size
+        if batch:
+            self._host.send(messages.Transactions(urgent, tuple(batch)), to)
+
+    async def _sweep(self) -> None:
+        """Send to all what the leader has not put into a block."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = time.monotonic()
+            self._pool.expire(now - _AGE_MAX_SECONDS)
+            if self._host.leader() == self._host.member:
+                continue
+            due = [entry for entry in self._pool.of_member(self._host.member)
+                   if now - entry.forwarded >= self._pause(entry)]
+            # under load everybody waits: no reason to flood all members
+            due = due[:limits.BLOCK_MAX_TRANSACTIONS]
+            for entry in due:
+                entry.forwarded = now
+                entry.attempts += 1
+            if due:
+                self._send(due, None, urgent=True)
+
+    def _pause(self, entry: pool_module.Entry) -> float:
+        return self._forward_after_seconds * 2 ** min(
+            entry.attempts, _DOUBLINGS_MAX_COUNT)
+
+    def resend(self, member: int) -> None:
+        """Hand everything accepted here to a member which has come up."""
+        if member == self._host.leader():
+            self._send(self._pool.of_member(self._host.member), member,
+                       urgent=False)
+
+    # From other members
+
+    def received(self, member: int, message: messages.Transactions) -> None:
+        """A member forwards transactions: looked at in turn, bounded."""
+        backlog = self._backlogs.setdefault(member, _Backlog())
+        for raw in message.submissions:
+            if (backlog.size + len(raw) > _BACKLOG_MAX_BYTES
+                    or len(backlog.items) >= _BACKLOG_MAX_COUNT):
+                self.dropped += 1
+                continue
+            backlog.items.append(raw)
+            backlog.size += len(raw)
+        self._backlog_wake.set()
+
+    async def _work(self) -> None:
+        while True:
+            await self._backlog_wake.wait()
+            self._backlog_wake.clear()
+            while any(backlog.items for backlog in self._backlogs.values()):
+                for member, backlog in list(self._backlogs.items()):
+                    for _ in range(min(_PORTION, len(backlog.items))):
+                        raw = backlog.items.popleft()
+                        backlog.size -= len(raw)
+                        self._accept(member, raw)
+                    await asyncio.sleep(0)
+
+    def _accept(self, member: int, raw: bytes) -> None:
+        try:
+            submission = transaction_module.Submission.from_bytes(raw)
+            transaction = transaction_module.Transaction.from_bytes(
+                self._h, submission.transaction)
+            self._check_new(transaction)
+            transaction_module.verify_signature(self._provider, self._h,
+                                                transaction)
+            self._check_conflicts(transaction)
+            self._pool.add(pool_module.Entry(transaction, raw, member,
+                                             time.monotonic()))
+        except errors.LedgerError as error:
+            LOG.debug('Member %s forwarded what is refused here: %s: %s',
+                      member, error.code, error.message)
