@@ -91,6 +91,10 @@ OPERATOR_OPTIONS = [
         'plain_http', default=False,
         help='Serve without TLS. Refused unless host is a loopback '
              'address.'),
+    cfg.StrOpt(
+        'node', default='',
+        help='Name of the member which a door under a WSGI server asks by '
+             'RPC; empty: any that answers.'),
     cfg.IntOpt(
         'threads', default=4, min=1, max=64,
         help='Requests served at a time.'),

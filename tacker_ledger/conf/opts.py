@@ -17,6 +17,8 @@ from tacker_ledger.conf import vnf_client
 NODE = ((node.GROUP, node.OPTIONS),
         (door.GROUP, door.OPTIONS),
         (door.OPERATOR_GROUP, door.OPERATOR_OPTIONS))
+#: Of the operator door where it runs under a WSGI server.
+OPERATOR = ((door.OPERATOR_GROUP, door.OPERATOR_OPTIONS),)
 VNF_CLIENT = ((vnf_client.GROUP, vnf_client.OPTIONS),)
 TENANT_CLIENT = ((tenant_client.GROUP, tenant_client.OPTIONS),)
 
