@@ -5,6 +5,8 @@ extensions = [
     'openstackdocstheme',
     'oslo_config.sphinxconfiggen',
     'oslo_config.sphinxext',
+    'oslo_policy.sphinxext',
+    'oslo_policy.sphinxpolicygen',
     'sphinx.ext.graphviz',
     'sphinx.ext.mathjax',
 ]
@@ -29,4 +31,8 @@ config_generator_config_file = [
      '_static/tacker-ledger'),
     ('../../etc/tacker-ledger/vnf-client-config-generator.conf',
      '_static/tacker-ledger-agent'),
+]
+policy_generator_config_file = [
+    ('../../etc/tacker-ledger/policy-generator.conf',
+     '_static/tacker-ledger'),
 ]
