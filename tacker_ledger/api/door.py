@@ -203,4 +203,5 @@ class Door:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _on_head(self, event: submit.HeadEvent) -> None:
-        self._waiters.wake(event.height, event.changed | event.txids)
+        self._waiters.wake(event.changed | event.txids if event.complete
+                           else None)

@@ -82,7 +82,6 @@ class Waiters:
         self._for_any: set[_Waiter] = set()
         self._per_address: collections.Counter[str] = collections.Counter()
         self._count = 0
-        self._height: int | None = None
         self._closed = False
 
     def __len__(self) -> int:
@@ -155,19 +154,14 @@ class Waiters:
                 if not bucket:
                     del self._by_prefix[prefix]
 
-    def wake(self, height: int, changed: Iterable[bytes]) -> int:
+    def wake(self, changed: Iterable[bytes] | None) -> int:
         """Wake those whom a block concerns.
 
-        A gap in the heights means that blocks were missed, so everybody is
-        woken and looks.
-
-        :param height: of the block
-        :param changed: state keys with a new value, and transaction ids
+        :param changed: state keys with a new value, and transaction ids;
+            None if they are not known: everybody is woken and looks
         :returns: how many were woken
         """
-        missed = self._height is not None and height > self._height + 1
-        self._height = height
-        if missed:
+        if changed is None:
             woken = self._everybody()
         else:
             woken = set(self._for_any)

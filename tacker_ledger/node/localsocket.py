@@ -199,6 +199,7 @@ class LocalClient:
         self._numbers = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
+        self._joined = True
 
     async def start(self, timeout_seconds: float = 30.0) -> None:
         """Connect; afterwards the identity is known.

@@ -52,6 +52,8 @@ class HeadEvent:
     :param digest: 32 bytes, its header's digest
     :param changed: state keys (32 bytes) with a new value
     :param txids: ids (32 bytes) of its transactions
+    :param complete: False where ``changed`` and ``txids`` are unknown: a
+        subscriber has to treat everything as changed
     """
 
     height: int
@@ -59,13 +61,14 @@ class HeadEvent:
     digest: bytes
     changed: frozenset[bytes]
     txids: frozenset[bytes]
+    complete: bool = True
 
 
 #: Called once per committed block, in the order of heights, in the loop of
 #: the subscriber.  It must return soon and raise nothing: the node logs an
 #: exception and goes on.  A subscriber of an API process may see heights
-#: skipped after its connection broke: the event then has the newest head
-#: and ``changed`` of that block alone, so it treats a gap as "all changed".
+#: skipped after its connection broke: the first event after that has the
+#: newest head and is not complete.
 HeadListener = Callable[[HeadEvent], Awaitable[None]]
 
 
