@@ -256,12 +256,15 @@ class LocalClient:
             chain_id, member, name, instance = fields
             self._identity = submit_module.Identity(chain_id, member, name,
                                                     instance)
+            self._joined = True
             self._connected.set()
         elif kind == _HEAD:
             height, time_ms, digest, changed, txids = fields
+            # what changed while nobody listened is not told
             event = submit_module.HeadEvent(
                 height, time_ms, digest, frozenset(changed),
-                frozenset(txids))
+                frozenset(txids), complete=not self._joined)
+            self._joined = False
             for listener in list(self._listeners):
                 await listener(event)
         else:
