@@ -25,6 +25,7 @@ from tacker_ledger.tenant_client import inventory as inventory_module
 from tacker_ledger.tenant_client import keys as keys_module
 from tacker_ledger.tenant_client import ledger as ledger_module
 from tacker_ledger.tenant_client import profile as profile_module
+from tacker_ledger.tenant_client import sender as sender_module
 from tacker_ledger.tenant_client import store as store_module
 
 
@@ -86,12 +87,14 @@ class Context:
                  profile: profile_module.Profile,
                  keys: keys_module.KeyRing,
                  inventory: inventory_module.Inventory,
-                 ledger: ledger_module.Ledger) -> None:
+                 ledger: ledger_module.Ledger,
+                 sender: sender_module.Sender) -> None:
         self.store = store
         self.profile = profile
         self.keys = keys
         self.inventory = inventory
         self.ledger = ledger
+        self.sender = sender
         #: Public half of the auditor's key, if the tenant lets one in.
         self.auditor: suite_module.KeyDocument | None = None
         #: Public half of the recovery key, if it shall open all.
@@ -158,10 +161,10 @@ class Context:
         :raises Timeout: not proven in time; sending the same bytes again
             does no harm
         """
-        self.ledger.submit(transactions)
+        self.sender.submit(transactions)
         if not wait:
             return [Written(item, None) for item in transactions]
-        return [Written(item, self.ledger.wait_for(item))
+        return [Written(item, self.sender.wait_for(item))
                 for item in transactions]
 
     # Reading back

@@ -170,20 +170,22 @@ class Steps:
                  ) -> machine.Event:
         authentic = self._known(migration).authentic
         entries = []
-        for cid, vid, txid in migration.current.entries:
-            known = authentic.get((cid, vid))
+        for entry_cid, entry_vid, txid in migration.current.entries:
+            known = authentic.get((entry_cid, entry_vid))
             if known is None or known.txid != txid:
                 raise errors.ReferenceMissing(
                     'A version that was confirmed is not to be found.',
-                    cid=cid.hex(), vid=vid)
+                    cid=entry_cid.hex(), vid=entry_vid)
             entries.append(payload_module.SealedReference(
-                cid, vid, txid, known.content_key))
+                entry_cid, entry_vid, txid, known.content_key))
         cid = migration.delivery_cid
         vid = 1
         if cid is not None:
             record = self._context.ledger.cid(cid)
-            cid, vid = (None, 1) if record is None else (
-                cid, record.next_vid)
+            if record is None:
+                cid = None
+            else:
+                vid = record.next_vid
         authored = self._context.sealed(
             self._key(migration),
             payload_module.Delivery(tuple(entries), self._report(migration)),
