@@ -13,21 +13,35 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from oslo_log import log as logging
-import oslo_messaging
+from oslo_config import cfg
+from oslo_service import backend
 
-from tacker_ledger.core import errors
+# oslo.messaging imports oslo.service, which would take eventlet where
+# nobody has chosen; a process that has chosen keeps its choice.
+backend.register_backend_default_hook(
+    lambda: backend.BackendType.THREADING)
 
-LOG = logging.getLogger(__name__)
+import oslo_messaging  # noqa: E402
+from oslo_messaging import opts as messaging_opts  # noqa: E402
+
+from tacker_ledger.core import errors  # noqa: E402
 
 NODE_TOPIC = 'tacker_ledger.node'
 NODE_VERSION = '1.0'
 
 
+def register_options(conf: Any) -> None:
+    """Register oslo.messaging's options of group DEFAULT."""
+    for group, options in messaging_opts.list_opts():
+        if group is None:
+            conf.register_opts(list(options))
+
+
 def is_configured(conf: Any) -> bool:
     """Return whether the configuration names a broker."""
-    conf.import_opt('transport_url', 'oslo_messaging.transport')
-    return bool(conf.transport_url)
+    location = conf.get_location('transport_url')
+    return bool(location is not None
+                and location.location != cfg.Locations.opt_default)
 
 
 def get_transport(conf: Any) -> Any:
@@ -35,6 +49,7 @@ def get_transport(conf: Any) -> Any:
 
     :raises BadOption: the URL is wrong or its driver is missing
     """
+    register_options(conf)
     try:
         return oslo_messaging.get_rpc_transport(conf)
     except (oslo_messaging.InvalidTransportURL,

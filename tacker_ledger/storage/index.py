@@ -91,12 +91,13 @@ class Index:
             chain is shorter
         """
         with self._failures():
-            if not self._fits(chain_id, digest_at):
+            if not self.fits(chain_id, digest_at):
                 self.create(chain_id)
             return self.position().height
 
-    def _fits(self, chain_id: bytes,
-              digest_at: Callable[[int], bytes | None]) -> bool:
+    def fits(self, chain_id: bytes,
+             digest_at: Callable[[int], bytes | None] | None = None) -> bool:
+        """Return whether the tables are of this release and chain."""
         present = set(sa.inspect(self._engine).get_table_names())
         if not present.issuperset(models.metadata.tables):
             return False
@@ -105,7 +106,8 @@ class Index:
                 or notes.get('chain') != chain_id.hex()):
             return False
         at = self.position()
-        return at.height < 0 or digest_at(at.height) == at.digest
+        return (at.height < 0 or digest_at is None
+                or digest_at(at.height) == at.digest)
 
     def create(self, chain_id: bytes) -> None:
         """Drop what there is and make empty tables."""

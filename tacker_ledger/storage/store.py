@@ -28,6 +28,7 @@ from tacker_ledger.core.ledger import state_map
 from tacker_ledger.storage import chain as chain_module
 from tacker_ledger.storage import enrolments
 from tacker_ledger.storage import environment
+from tacker_ledger.storage import lock
 from tacker_ledger.storage import state
 from tacker_ledger.storage import votes
 from tacker_ledger.storage import writer
@@ -45,6 +46,7 @@ class LedgerStore:
     :param signed: the same with its signatures, encoded
     :param max_bytes: bound on the size of the database
     :param sync: force commits to disk
+    :raises Busy: another process uses the directory
     :raises WrongFederation: the directory holds another chain
     :raises CorruptStore: it is damaged beyond what can be rebuilt
     """
@@ -61,7 +63,7 @@ class LedgerStore:
                 f'Option data_directory in [node]: {path}: '
                 f'{error.strerror}', option='data_directory',
                 group='node') from error
-        self._sync = sync
+        self._lock = lock.DirectoryLock(path)
         self.env = environment.Environment(path, max_bytes=max_bytes,
                                            sync=sync)
         self.env.bind(genesis.chain_id)
@@ -211,6 +213,7 @@ class LedgerStore:
                         error.message)
         self.nodes.close()
         self.env.close()
+        self._lock.close()
 
 
 def _addressed(outcome: application.Outcome

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``tacker-ledger-node``: one member of the federation, doors included.
+
+Ends with status 0 after SIGTERM or SIGINT, with status 1 and one line
+``error: <code>: <message>`` when it cannot start.
+"""
+
+import asyncio
+from collections.abc import Sequence
+import contextlib
+import signal
+import sys
+from typing import Any
+
+from oslo_log import log as logging
+import uvloop
+
+from tacker_ledger import conf as conf_module
+from tacker_ledger.core.crypto import providers
+from tacker_ledger.core import errors
+from tacker_ledger import messaging
+from tacker_ledger.node import identity
+from tacker_ledger.node import indexing
+from tacker_ledger.node import rpc
+from tacker_ledger.node import service
+from tacker_ledger import version
+
+LOG = logging.getLogger(__name__)
+
+PROG = 'tacker-ledger-node'
+
+
+async def serve(conf: Any) -> None:
+    """Run a node with its doors until a signal ends it."""
+    own = identity.load(conf)
+    node = service.Node(conf, own)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    starting = asyncio.create_task(_start(node, conf))
+    stopping = asyncio.create_task(ended.wait())
+    await asyncio.wait((starting, stopping),
+                       return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if starting.done():
+            async with starting.result():
+                await stopping
+                node.refuse()
+        else:
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+    finally:
+        stopping.cancel()
+        await node.stop()
+
+
+async def _start(node: service.Node, conf: Any
+                 ) -> contextlib.AsyncExitStack:
+    """Start the node, then what serves; return how to stop what serves."""
+    await node.start()
+    async with contextlib.AsyncExitStack() as stack:
+        if messaging.is_configured(conf):
+            server = rpc.NodeServer(conf, node.facade, node.query,
+                                    asyncio.get_running_loop())
+            server.start()
+            stack.push_async_callback(asyncio.to_thread, server.stop)
+        return stack.pop_all()
+    raise AssertionError('unreachable')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the node; return the exit status."""
+    try:
+        conf = conf_module.make_conf(
+            sys.argv[1:] if argv is None else argv, prog=PROG,
+            version=version.version_string(),
+            register=(logging.register_options,
+                      indexing.register_options,
+                      messaging.register_options))
+        logging.setup(conf, 'tacker_ledger')
+        providers.use('cryptography')
+        uvloop.run(serve(conf))
+    except errors.LedgerError as error:
+        print(f'error: {error.code}: {error.message}', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
