@@ -12,7 +12,8 @@ The driver's contract:
    the block of that height is durable, not earlier.
 3. :class:`Append` stores the block with everything it changes, moves the
    application on (``LedgerApplication.committed``) and then reports
-   ``BlockCommitted``.  A block that came by catch-up ends the same way.
+   ``BlockCommitted``.  A block that came by catch-up ends the same way; it
+   moves the application between two steps, never during one.
 4. ``TransactionsReady`` is reported when transactions come into an empty
    pool or the pool grows, and after each ``BlockCommitted`` while the pool
    is not empty.

@@ -153,6 +153,11 @@ class Replica:
         if self.halted:
             return []
         self._now_ms = now_ms
+        head = self._ledger.head.height
+        if head >= self.height and not isinstance(
+                event, effects.Start | effects.BlockCommitted):
+            # Catching up was faster than the word of it.
+            self._committed(effects.BlockCommitted(head))
         self._dispatch(event)
         if not self.halted:
             self._progress()

@@ -16,6 +16,7 @@ from tacker_ledger.core.crypto.providers import base
 from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import block as block_module
+from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import state
 from tacker_ledger.core.ledger import state_map
@@ -41,6 +42,19 @@ class Head:
     time_ms: int
     header: bytes
     certificate: bytes
+
+    @classmethod
+    def of(cls, certified: certificate_module.Certified) -> 'Head':
+        """Return a certified head as the head of an application."""
+        return cls(certified.height, certified.header_digest,
+                   certified.time_ms, certified.header,
+                   certified.certificate)
+
+    @classmethod
+    def genesis(cls, h: hashing.Hasher,
+                federation: federation_module.Federation) -> 'Head':
+        """Return the genesis block of a federation's chain as a head."""
+        return cls.of(certificate_module.genesis(h, federation))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
