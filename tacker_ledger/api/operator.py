@@ -262,11 +262,26 @@ def make_application(conf: Any, backend: Backend) -> Callable[..., Any]:
     else:
         wrapped = _with_keystone(conf, app)
     for middleware in (sizelimit.RequestBodySizeLimiter,
-                       http_proxy_to_wsgi.HTTPProxyToWSGI,
-                       healthcheck.Healthcheck, request_id.RequestId):
+                       http_proxy_to_wsgi.HTTPProxyToWSGI):
         wrapped = middleware(wrapped, conf)
-    made: Callable[..., Any] = wrapped
+    made: Callable[..., Any] = request_id.RequestId(
+        _Healthchecked(wrapped, healthcheck.Healthcheck(None, conf)), conf)
     return made
+
+
+class _Healthchecked:
+    """WSGI middleware: a path for load balancers, which have no token."""
+
+    PATH = '/healthcheck'
+
+    def __init__(self, application: Any, check: Any) -> None:
+        self._application = application
+        self._check = check
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        chosen = (self._check if environ.get('PATH_INFO') == self.PATH
+                  else self._application)
+        return chosen(environ, start_response)
 
 
 def _with_keystone(conf: Any, app: Any) -> Any:

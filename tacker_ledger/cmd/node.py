@@ -6,6 +6,7 @@ Ends with status 0 after SIGTERM or SIGINT, with status 1 and one line
 """
 
 import asyncio
+from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import signal
@@ -15,6 +16,9 @@ from typing import Any
 from oslo_log import log as logging
 import uvloop
 
+from tacker_ledger.api import answers
+from tacker_ledger.api import door
+from tacker_ledger.api import operator_door
 from tacker_ledger import conf as conf_module
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core import errors
@@ -66,8 +70,21 @@ async def _start(node: service.Node, conf: Any
                                     asyncio.get_running_loop())
             server.start()
             stack.push_async_callback(asyncio.to_thread, server.stop)
+        for served in _doors(node, conf):
+            stack.push_async_callback(served.stop)
+            await served.start()
         return stack.pop_all()
     raise AssertionError('unreachable')
+
+
+def _doors(node: service.Node, conf: Any
+           ) -> Iterator[door.Door | operator_door.OperatorDoor]:
+    """Yield the doors of this process; they listen when started."""
+    yield door.Door(conf, node.facade, node.query,
+                    answers.Signer(identity.answer_seed(conf)),
+                    lambda: node.application.federation)
+    if conf.operator.enabled:
+        yield operator_door.OperatorDoor(conf, node.facade)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

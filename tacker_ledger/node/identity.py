@@ -124,6 +124,14 @@ def _seed(conf: Any, option: str) -> bytes:
     return seed
 
 
+def answer_seed(conf: Any) -> bytes:
+    """Return the secret of the answer key, 32 bytes.
+
+    :raises BadOption: the file is missing, damaged or open to others
+    """
+    return _seed(conf, 'answer_key_file')
+
+
 def peer_list(conf: Any, federation: federation_module.Federation,
               own: int) -> list[peers.Peer]:
     """Return the other members as the transport needs them.
