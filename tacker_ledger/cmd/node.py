@@ -63,14 +63,16 @@ async def serve(conf: Any) -> None:
 async def _start(node: service.Node, conf: Any
                  ) -> contextlib.AsyncExitStack:
     """Start the node, then what serves; return how to stop what serves."""
+    # made first, so that a wrong option of theirs stops the start
+    doors = list(_doors(node, conf))
     await node.start()
     async with contextlib.AsyncExitStack() as stack:
         if messaging.is_configured(conf):
             server = rpc.NodeServer(conf, node.facade, node.query,
                                     asyncio.get_running_loop())
-            server.start()
+            await asyncio.to_thread(server.start)
             stack.push_async_callback(asyncio.to_thread, server.stop)
-        for served in _doors(node, conf):
+        for served in doors:
             stack.push_async_callback(served.stop)
             await served.start()
         return stack.pop_all()
@@ -82,7 +84,7 @@ def _doors(node: service.Node, conf: Any
     """Yield the doors of this process; they listen when started."""
     yield door.Door(conf, node.facade, node.query,
                     answers.Signer(identity.answer_seed(conf)),
-                    lambda: node.application.federation)
+                    node.query.federation)
     if conf.operator.enabled:
         yield operator_door.OperatorDoor(conf, node.facade)
 
