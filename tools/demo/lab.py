@@ -27,8 +27,11 @@ NODES_ADDRESS = '10.99.0.1'
 CLIENT_ADDRESS = '10.60.1.1'
 SERVER_ADDRESS = '10.60.2.1'
 CLOUDS = {'a': 1, 'b': 2}
+# Beside the path there is a measuring line through each cloud, which no
+# path switch moves: client .11 to server .11 through A, .12 through B.
+SIDE = 10
 # What the server answers on, and what the rulesets of the story speak of.
-TCP_PORTS = (23, 80, 2222, 8080)
+TCP_PORTS = (22, 23, 24, 25, 26, 80, 2222, 8080, 9000)
 PROBE = pathlib.Path(__file__).with_name('probe.py')
 
 
@@ -113,7 +116,17 @@ class Lab:
             self._wire(cloud, side, net + '1/24',
                        side, 'to-' + letter, net + '2/24')
             self.ip(cloud, 'route', 'add', address, 'via', net + '2')
+            beside = self._beside(address, number)
+            self.ip(side, 'addr', 'add', beside + '/32', 'dev', 'lo')
+            self.ip(cloud, 'route', 'add', beside, 'via', net + '2')
+            other = SERVER_ADDRESS if side == 'client' else CLIENT_ADDRESS
+            self.ip(side, 'route', 'add', self._beside(other, number),
+                    'via', net + '1', 'src', beside)
         run(*self.inside(cloud), 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+
+    @staticmethod
+    def _beside(address: str, number: int) -> str:
+        return address.rpartition('.')[0] + '.%d' % (SIDE + number)
 
     def switch_path(self, letter: str) -> None:
         """Send the service path, both directions, through one cloud."""
@@ -156,14 +169,23 @@ class Lab:
             raise LabError('the probe in %s is gone' % name)
         return json.loads(line)
 
-    def passes(self, port: int) -> bool:
-        """Whether a real TCP connection from client to server succeeds."""
-        return self.ask('client', 'connect', CLIENT_ADDRESS, SERVER_ADDRESS,
-                        port)
+    def _ends(self, cloud: str) -> tuple[str, str]:
+        if not cloud:
+            return CLIENT_ADDRESS, SERVER_ADDRESS
+        number = CLOUDS[cloud]
+        return (self._beside(CLIENT_ADDRESS, number),
+                self._beside(SERVER_ADDRESS, number))
+
+    def passes(self, port: int, cloud: str = '') -> bool:
+        """Whether a real TCP connection from client to server succeeds.
+
+        :param cloud: through this one; else along the service path
+        """
+        return self.ask('client', 'connect', *self._ends(cloud), port)
 
     def knock(self, port: int) -> None:
-        """Send one UDP packet from the client to the server."""
-        self.ask('client', 'datagram', CLIENT_ADDRESS, SERVER_ADDRESS, port)
+        """Send one UDP packet along the service path."""
+        self.ask('client', 'datagram', *self._ends(''), port)
 
     def nft(self, letter: str, *argv: str) -> str:
         """``nft`` inside a cloud (what its kernel enforces right now)."""

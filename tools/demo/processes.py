@@ -212,6 +212,13 @@ class LyingNode:
         self._running.stdin.flush()
         self._expect(mode)
 
+    def asked(self) -> int:
+        """How many requests it answered since its mode was set."""
+        assert self._running and self._running.stdin and self._running.stdout
+        self._running.stdin.write('?\n')
+        self._running.stdin.flush()
+        return int(self._running.stdout.readline())
+
     def stop(self) -> None:
         """End it."""
         if self._running:

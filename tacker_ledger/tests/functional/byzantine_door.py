@@ -9,7 +9,8 @@ demonstration and the attack tests put it in front of VNFs. Run it with::
         UPSTREAM_URL HOST:PORT MEMBER
 
 and write a mode (a name of ``MODES``) to its standard input, one a line; it
-answers with the mode's name when it is in force.
+answers with the mode's name when it is in force. A line ``?`` is answered
+with the number of requests answered in this mode.
 """
 
 from collections.abc import Callable
@@ -145,11 +146,15 @@ class ByzantineDoor:
         self._mode = 'honest'
         self._first: dict[str, bytes] = {}
         self._local = threading.local()
+        #: Requests answered in the present mode.
+        self.asked = 0
 
     def set_mode(self, mode: str) -> None:
         """Lie as ``mode`` says from the next request on."""
-        MODES[mode]
+        if mode not in MODES:
+            raise ValueError(mode)
         self._mode = mode
+        self.asked = 0
 
     def _session(self) -> requests.Session:
         if not hasattr(self._local, 'session'):
@@ -169,6 +174,7 @@ class ByzantineDoor:
                headers: dict[str, str]) -> tuple[int, str, bytes]:
         """Return (status, media type, body) for one request."""
         mode = self._mode
+        self.asked += 1
         if mode == 'stale' and self._shape(target) in self._first:
             told = self._first[self._shape(target)]
             status, kind = 200, 'application/cbor'
@@ -262,8 +268,11 @@ def main(argv: list[str]) -> int:
     server = serve(door, directory, host, int(port))
     print('honest', flush=True)
     for line in sys.stdin:
-        door.set_mode(line.strip())
-        print(line.strip(), flush=True)
+        if line.strip() == '?':
+            print(door.asked, flush=True)
+        else:
+            door.set_mode(line.strip())
+            print(line.strip(), flush=True)
     server.shutdown()
     return 0
 

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chapters of the demonstration, in their order.
+
+Each takes the stage and a dictionary for what it observed, and raises
+:class:`NotSo` when the world is not as it should be.
+"""
+
+import subprocess
+
+import processes
+import rulesets
+import stage as stage_module
+
+WEB, TELNET, SSH, KNOCKED, PROXY, GROUP = 80, 23, 22, 2222, 8080, 9000
+#: What the three lies of chapter six try to keep from the VNF.
+LIES = {'stale': 24, 'forged-block': 25, 'nothing': 26}
+
+
+class NotSo(Exception):
+    """The world is not as the story says."""
+
+
+def check(holds: bool, what: str) -> None:
+    """Raise NotSo unless it holds."""
+    if not holds:
+        raise NotSo(what)
+
+
+def _ruleset(stage: stage_module.Stage, *closed: int) -> list[str]:
+    return ['--applier', stage.world.applier,
+            '--target', stage.world.target('firewall'),
+            '--file', stage.write('firewall.nft',
+                                  rulesets.firewall(*closed))]
+
+
+def _update(stage: stage_module.Stage, *closed: int) -> dict:
+    """Publish the next version of the tenant's firewall."""
+    return stage.tenant.run(
+        'configuration', 'update', stage.cids['firewall'],
+        '--file', stage.write('firewall.nft', rulesets.firewall(*closed)))
+
+
+def vnf_starts(stage: stage_module.Stage, observed: dict) -> None:
+    """VNF A shows its key; the tenant registers it."""
+    agent = stage.start_vnf('fw-a')
+    stage.say('The console of fw-a shows its public key; the tenant reads '
+              'it there.')
+    vnf = stage.tenant.run('vnf', 'register', 'fw-a',
+                           '--console', str(agent.console))
+    observed['fingerprint'] = vnf['key_id']
+    observed['registered_at_height'] = vnf['height']
+    listening = agent.listening_sockets()
+    observed['listening_sockets_of_the_vnf'] = listening
+    check(not listening, 'the VNF listens on %s' % listening)
+    ports = stage.passing('', (WEB, TELNET, PROXY, KNOCKED))
+    observed['packets_pass'] = ports
+    check(all(ports.values()), 'nothing is configured, yet packets stop')
+
+
+def vendor_publishes(stage: stage_module.Stage, observed: dict) -> None:
+    """A vendor publishes a public baseline."""
+    written = stage.vendor.run(
+        'template', 'publish', '--name', 'baseline',
+        '--vendor', 'Example Networks', '--version-label', '1.0',
+        '--applier', stage.world.applier,
+        '--target', stage.world.target('baseline'),
+        '--file', stage.write('baseline.nft', rulesets.BASELINE))
+    stage.cids['baseline'] = written['cid']
+    observed['template'] = written['cid']
+    observed['height'] = written['height']
+    observed['certified_by'] = written['signers']
+    ports = stage.passing('', (PROXY,))
+    observed['packets_pass'] = ports
+    check(ports[PROXY], 'a template acted by itself')
+
+
+def tenant_publishes(stage: stage_module.Stage, observed: dict) -> None:
+    """An encrypted ruleset reaches A, with the vendor's baseline before."""
+    before = stage.passing('', (WEB, TELNET, PROXY, KNOCKED))
+    observed['packets_pass_before'] = before
+    written = stage.tenant.run(
+        'configuration', 'create', '--name', 'firewall', '--vnf', 'fw-a',
+        '--apply-before', stage.cids['baseline'],
+        *_ruleset(stage, TELNET))
+    stage.cids['firewall'] = written['cid']
+    wanted = {WEB: True, TELNET: False, PROXY: False, KNOCKED: False}
+    observed['seconds_until_enforced'] = round(
+        stage.wait_ports('', wanted), 2)
+    observed['packets_pass_after'] = stage.passing('', wanted)
+    observed['height'] = written['height']
+    observed['certified_by'] = written['signers']
+    shown = stage.tenant.run('transaction', 'show', written['transaction'])
+    clear = 'tcp dport' in str(shown)
+    observed['ruleset_readable_on_the_ledger'] = clear
+    check(not clear, 'the ruleset stands in clear on the ledger')
+
+
+def group_of_two(stage: stage_module.Stage, observed: dict) -> None:
+    """B joins a group with A; one transaction configures both."""
+    agent = stage.start_vnf('fw-b')
+    stage.tenant.run('vnf', 'register', 'fw-b',
+                     '--console', str(agent.console))
+    stage.tenant.run('group', 'create', 'edge')
+    for name in ('fw-a', 'fw-b'):
+        stage.tenant.run('group', 'add', 'edge', name)
+    before = {cloud: stage.passing(cloud, (GROUP,))[GROUP]
+              for cloud in ('a', 'b')}
+    observed['packets_pass_before'] = before
+    check(all(before.values()), 'the group is not configured yet')
+    written = stage.tenant.run(
+        'configuration', 'create', '--name', 'policy', '--group', 'edge',
+        '--applier', stage.world.applier,
+        '--target', stage.world.target('group_policy'),
+        '--file', stage.write('group.nft', rulesets.GROUP))
+    stage.cids['policy'] = written['cid']
+    for cloud in ('a', 'b'):
+        stage.wait_ports(cloud, {GROUP: False})
+    observed['packets_pass_after'] = {
+        cloud: stage.passing(cloud, (GROUP,))[GROUP] for cloud in ('a', 'b')}
+    observed['transactions'] = 1
+
+
+def node_fails(stage: stage_module.Stage, observed: dict) -> None:
+    """One node of four stops: publishing goes on; it catches up."""
+    federation = stage.federation
+    federation.nodes[stage_module.LIAR].stop()
+    observed['stopped'] = 'node-%d' % stage_module.LIAR
+    written = _update(stage, TELNET, SSH)
+    stage.wait_ports('', {SSH: False, WEB: True})
+    observed['published_and_enforced_at_height'] = written['height']
+    federation.nodes[stage_module.LIAR].start()
+    observed['back_after_seconds'] = round(
+        federation.wait_ready([stage_module.LIAR]), 2)
+    observed['caught_up_after_seconds'] = round(processes.wait_for(
+        'the returned node catches up', 20,
+        lambda: federation.height(stage_module.LIAR) >= written['height']), 2)
+    observed['height_of_the_returned_node'] = federation.height(
+        stage_module.LIAR)
+
+
+def node_lies(stage: stage_module.Stage, observed: dict) -> None:
+    """One node lies to the VNF; it is refused, named and bypassed."""
+    agent = stage.agents['fw-a']
+    stage.liar.start()
+    agent.ask_only([(stage.liar.url, stage_module.LIAR),
+                    (stage.federation.door(0), 0)])
+    closed = [TELNET, SSH]
+    for lie, port in LIES.items():
+        stage.say('The node now tells this lie: %s.' % lie)
+        stage.liar.lie('honest')
+        agent.restart()
+        processes.wait_for('the VNF asks both nodes', 20,
+                           lambda: stage.liar.asked() > 0)
+        held = agent.evidence()
+        stage.liar.lie(lie)
+        closed.append(port)
+        _update(stage, *closed)
+        seconds = stage.wait_ports('', {port: False, WEB: True})
+        observed['%s: enforced all the same after seconds' % lie] = round(
+            seconds, 2)
+        named = 'member %d' % stage_module.LIAR
+        processes.wait_for('the VNF names the lying node (%s)' % lie, 30,
+                           lambda held=held: agent.evidence() - held)
+        records = sorted(agent.evidence() - held)
+        observed['%s: evidence kept' % lie] = records
+        check(agent.said(named), 'the log of the VNF does not name it')
+    stage.liar.stop()
+    agent.ask_only([(stage.federation.door(index), index)
+                    for index in range(stage.federation.size)])
+    agent.restart()
+
+
+def vnf_migrates(stage: stage_module.Stage, observed: dict) -> None:
+    """A's state moves to B; the path follows; A's key is revoked."""
+    world = stage.world
+    check(not world.passes(KNOCKED), 'the knocked port is open unasked')
+    world.knock()
+    processes.wait_for('the knock opens the port', 5,
+                       lambda: world.passes(KNOCKED))
+    observed['state_that_traffic_left_in_a'] = world.state('a')
+    check(not world.state('b'), 'B knows of the knock already')
+    check(not world.passes(KNOCKED, 'b') or world.applier == 'nftables',
+          'B enforces something already')
+    request = stage.tenant.run('request', 'create', 'fw-a')
+    observed['state_report_requested_at_height'] = request['height']
+    switch = []
+    for word in world.switch():
+        switch += ['--path-switch-argument', word]
+    migration = stage.tenant.run(
+        'migration', 'create', 'fw-a', 'fw-b', '--path-switch', 'command',
+        *switch)
+    observed['migration'] = migration['state']
+    observed['path_before'], observed['path_after'] = 'a', world.path()
+    check(world.path() == 'b', 'the path was not switched')
+    wanted = {WEB: True, TELNET: False, SSH: False, PROXY: False,
+              KNOCKED: True, GROUP: False}
+    stage.wait_ports('', wanted)
+    observed['packets_pass_through_b'] = stage.passing('', wanted)
+    observed['state_in_b'] = world.state('b')
+    check(bool(world.state('b')), 'the state did not arrive')
+    vnfs = {vnf['name']: vnf['state']
+            for vnf in stage.tenant.run('vnf', 'list', '--all')}
+    observed['vnfs'] = vnfs
+    processes.wait_for('A says that its key is revoked', 20,
+                       lambda: stage.agents['fw-a'].said('ALARM retired'))
+    observed['a_says'] = 'retired'
+    observed['refused_now'] = stage.tenant.refused(
+        'configuration', 'create', '--vnf', 'fw-a',
+        *_ruleset(stage, TELNET))
+
+
+def auditor_checks(stage: stage_module.Stage, observed: dict) -> None:
+    """The history, and the chain from genesis by exported files alone."""
+    history = stage.tenant.run('audit', 'show', stage.cids['firewall'])
+    observed['versions_in_the_history'] = [row['vid'] for row in history]
+    check(len(history) == 2 + len(LIES), 'the history is not complete')
+    for node in stage.federation.nodes:
+        node.stop()
+    files = stage.directory / 'exported'
+    manage = str(processes.BIN / 'tacker-ledger-manage')
+    home = stage.federation.home(0)
+    _run(stage, manage, '--config-file', str(home / 'tacker-ledger.conf'),
+         'chain', 'export', str(files))
+    verified = _run(stage, manage, 'chain', 'verify', str(files))
+    observed['verified_from_genesis'] = verified.splitlines()[-1]
+    target = max((path for path in files.rglob('*') if path.is_file()),
+                 key=lambda path: path.stat().st_size)
+    data = bytearray(target.read_bytes())
+    data[len(data) // 2] ^= 1
+    target.write_bytes(bytes(data))
+    stage.say('One bit of the exported files is turned over.')
+    done = subprocess.run([manage, 'chain', 'verify', str(files)],
+                          capture_output=True, text=True, timeout=60)
+    observed['altered_copy'] = (done.stderr or done.stdout
+                                ).strip().splitlines()[-1]
+    check(done.returncode != 0, 'the altered copy was believed')
+    stage.federation.start()
+
+
+def _run(stage: stage_module.Stage, *argv: str) -> str:
+    stage.say('$ ' + ' '.join([argv[0].rpartition('/')[2], *argv[1:]]))
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    check(done.returncode == 0, done.stderr.strip())
+    return done.stdout.strip()
+
+
+ALL = (
+    ('1', 'VNF A shows its key on its console; the tenant registers it',
+     vnf_starts),
+    ('2', 'A vendor publishes a public baseline template', vendor_publishes),
+    ('3', 'The tenant publishes an encrypted ruleset; A enforces it',
+     tenant_publishes),
+    ('4', 'B joins a group with A; one transaction configures both',
+     group_of_two),
+    ('5', 'One node is stopped: publishing goes on; it comes back',
+     node_fails),
+    ('6', 'One node lies to the VNF: refused, named, bypassed', node_lies),
+    ('7', 'A migrates to B by its state; the path follows; A is retired',
+     vnf_migrates),
+    ('8', 'The audit: full history, and the chain verified from files',
+     auditor_checks),
+)
