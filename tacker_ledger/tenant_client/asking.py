@@ -179,8 +179,8 @@ class Asker:
         return found
 
     def at_head(self, ask: Callable[[Node], Reply],
-                 judge: Callable[[Reply, Callable[[tuple[bytes, bytes]],
-                                                  Certified]], _T]) -> _T:
+                judge: Callable[[Reply, Callable[[tuple[bytes, bytes]],
+                                                 Certified]], _T]) -> _T:
         """Ask for something at the newest head, fresh if anybody has it.
 
         Without a quorum heads grow old everywhere and reading goes on, so

@@ -300,6 +300,14 @@ def read_public_file(path: str | os.PathLike[str]
     return parse_public_text(read_text(path, PUBLIC_FILE_MAX_BYTES))
 
 
+def read_passphrase(path: str | os.PathLike[str]) -> bytes:
+    """Return the passphrase in a file that only its owner may read.
+
+    :raises BadOption: missing, empty or open to others
+    """
+    return keystore_file.read_passphrase(path)
+
+
 def read_text(path: str | os.PathLike[str], max_bytes: int) -> str:
     """Return a text file of at most ``max_bytes``.
 

@@ -26,7 +26,8 @@ from tacker_ledger.core.ledger import transaction as transaction_module
 from tacker_ledger.core import limits
 from tacker_ledger.tenant_client import asking
 
-_SEARCH_LIMIT_COUNT = 1000
+#: Rows of one answer of an index.
+SEARCH_LIMIT_COUNT = 1000
 
 Certified = asking.Certified
 Node = asking.Node
@@ -297,11 +298,11 @@ class Ledger(asking.Asker):
         limit = int(filters.get('limit', 0))
         while True:
             page = self.client.search(node=node, **{
-                **filters, 'limit': limit or _SEARCH_LIMIT_COUNT,
+                **filters, 'limit': limit or SEARCH_LIMIT_COUNT,
                 'after_height': after})
             for row in page:
                 rows[_checked_row(row)['txid']] = row
-            if limit or len(page) < _SEARCH_LIMIT_COUNT:
+            if limit or len(page) < SEARCH_LIMIT_COUNT:
                 return list(rows.values())
             # A block is smaller than a page, so this makes progress.
             after = max(after + 1, page[-1]['height'] - 1)

@@ -6,6 +6,7 @@ its slot, sealed to the tenant key that asked.
 """
 
 import dataclasses
+import time
 
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import authoring
@@ -19,6 +20,7 @@ from tacker_ledger.tenant_client import keys as keys_module
 from tacker_ledger.tenant_client import ledger as ledger_module
 
 LIFETIME_SECONDS = 3600.0
+_WAIT_SECONDS = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,6 +126,19 @@ class Requests:
         head = self._context.ledger.head()
         return RequestView(request, None, None,
                            head.time_ms >= content.slot_expiry_ms)
+
+    def await_answer(self, cid: bytes, vid: int | None = None,
+                     timeout_seconds: float = 0.0) -> RequestView:
+        """Return a request when it is answered or expired, or in time."""
+        ends = time.monotonic() + timeout_seconds
+        while True:
+            view = self.read(cid, vid)
+            left = ends - time.monotonic()
+            if view.answer is not None or view.expired or left <= 0:
+                return view
+            self._context.ledger.wait_for_change(
+                [identifiers.cid_state_key(self._context.h, cid)],
+                max(1, min(_WAIT_SECONDS, int(left))))
 
     def _answered(self, request: ledger_module.Placed,
                   placed: ledger_module.Placed) -> RequestView:

@@ -3,11 +3,13 @@
 
 from collections.abc import Sequence
 import dataclasses
+import time
 
 from tacker_ledger.core.configuration import bootstrap
 from tacker_ledger.core.configuration import console_block
 from tacker_ledger.core.crypto import suite as suite_module
 from tacker_ledger.core import errors
+from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core.ledger import payload as payload_module
 from tacker_ledger.tenant_client import console
 from tacker_ledger.tenant_client import context as context_module
@@ -17,6 +19,7 @@ from tacker_ledger.tenant_client import keys as keys_module
 from tacker_ledger.tenant_client import receipts as receipts_module
 
 _WELCOME = 'welcome'
+_WAIT_SECONDS = 30
 
 
 class Vnfs:
@@ -159,6 +162,27 @@ class Vnfs:
                 former_keys=tuple(former))
             contents.vnfs[vnf.name] = changed
         return changed
+
+    def await_key(self, name: str, key: keys_module.Key,
+                  timeout_seconds: float = 0.0) -> inventory.Vnf:
+        """Adopt the key a VNF announces, waiting for it if need be.
+
+        :raises NotFound: nothing was announced in time
+        """
+        ends = time.monotonic() + timeout_seconds
+        while True:
+            changed = self.adopt_key(name, key)
+            if changed is not None:
+                return changed
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise errors.NotFound(f'The VNF {name} has announced no '
+                                      'new key.')
+            self._context.ledger.wait_for_change(
+                [identifiers.pair_state_key(
+                    self._context.h, key.key_id,
+                    self.find(name).receipt_key.key_id)],
+                max(1, min(_WAIT_SECONDS, int(left))))
 
     def retirement(self, vnf: inventory.Vnf, key: keys_module.Key,
                    reason: str) -> context_module.authoring.Authored:
