@@ -392,8 +392,9 @@ class Replica:
         for _kind, member in list(self._early)[:1]:
             self._show_behind(member, self.height + 1)
         self._asked = b''
-        if self.may_vote:
-            self._round.send_own(None)
+        # Whoever is further answers a vote; or this, where there is none.
+        if not self.may_vote or not self._round.send_own(None):
+            self._out.send(messages.Status(self.height, self.view))
 
     def _ask_for_body(self) -> None:
         """Ask for a block we lack one of those who committed to it."""

@@ -310,15 +310,17 @@ class Round:
 
     # Saying it again
 
-    def send_own(self, to: int | None) -> None:
+    def send_own(self, to: int | None) -> bool:
         """Send our durable messages again.
 
         A proposal is large: it goes to those alone who have not voted.
 
         :param to: a member, None for all others
+        :returns: whether each of these was sent something
         """
         others = [member for member in range(self.federation.size)
                   if member != self.member and to in (None, member)]
+        all_told = not others
         for kind in sorted(self.own):
             own = self.own[kind]
             if not own.durable:
@@ -329,3 +331,5 @@ class Round:
                         self._out.send(own.message, member)
             elif others:
                 self._out.send(own.message, to)
+                all_told = True
+        return all_told

@@ -81,6 +81,7 @@ class Disk:
     """What survives.
 
     :param blocks: (block, certificate) from height 1 on
+    :param txids: ids of the transactions in them
     :param records: the vote log by height
     :param fails: whether vote records cannot be written any more
     """
@@ -93,6 +94,7 @@ class Disk:
         default_factory=state_map.SparseNodes)
     blocks: list[tuple[bytes, bytes]] = dataclasses.field(
         default_factory=list)
+    txids: list[bytes] = dataclasses.field(default_factory=list)
     records: dict[int, list[bytes]] = dataclasses.field(default_factory=dict)
     fails: bool = False
 
@@ -318,6 +320,7 @@ class Member:
                ) -> None:
         disk = self.disk
         disk.blocks.append((outcome.block.to_bytes(), certificate))
+        disk.txids += [one.txid for one in outcome.transactions]
         disk.state.update(outcome.changes.changes)
         self.application.committed(outcome, certificate)
         disk.head = self.application.head

@@ -7,7 +7,6 @@ from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate
 from tacker_ledger.core.ledger import export
 from tacker_ledger.core.ledger import export_verifier
-from tacker_ledger.core.ledger import federation
 from tacker_ledger.core.ledger import trusted_state
 
 
@@ -66,5 +65,3 @@ def _check_offline(simulation, chain) -> None:
         height = progress.certified_height
     if height != len(chain):
         raise Unsafe(f'only {height} of {len(chain)} blocks are certain')
-
-

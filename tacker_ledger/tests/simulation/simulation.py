@@ -7,6 +7,7 @@ one digest of everything that happened, which depends on the seed alone.
 
 from collections.abc import Callable
 import hashlib
+import itertools
 import random
 import sys
 
@@ -14,34 +15,18 @@ from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import replica
 from tacker_ledger.core.crypto import providers
-from tacker_ledger.core.ledger import authoring
 from tacker_ledger.core.ledger import federation_document
-from tacker_ledger.core.ledger import payload
 from tacker_ledger.core.ledger import transaction
 from tacker_ledger.tests import federations
+from tacker_ledger.tests import ledgers
 from tacker_ledger.tests.simulation import member as member_module
 from tacker_ledger.tests.simulation import network
 from tacker_ledger.tests.simulation import oracle
 from tacker_ledger.tests.simulation import scheduler
 from tacker_ledger.tests.simulation import stub
-from tacker_ledger.tests import vectors
-from tacker_ledger.tests.vectors import keys
 
 #: When every simulation begins.
-EPOCH_MS = federations.CREATED_MS + 1_000
-
-
-def make_transaction(h, label: str, *, sender: str = 'a tenant',
-                     size: int = 32, timestamp_ms: int = EPOCH_MS
-                     ) -> transaction.Transaction:
-    """Return a public transaction that follows from its label."""
-    pair = keys.curve(providers.default(), f'sender {sender}')
-    return authoring.author_public(
-        h, pair, vid=1,
-        payload=payload.Digest('sha256', vectors.fixed_bytes(label, 32),
-                               size, 'text/plain', label),
-        timestamp_ms=timestamp_ms, nonce=vectors.fixed_bytes(label, 16),
-        compression=0)
+EPOCH_MS = ledgers.START_MS
 
 
 class Simulation:
@@ -60,7 +45,7 @@ class Simulation:
                  real: bool = False, skews_ms: dict[int, int] | None = None,
                  durations=member_module.Durations(),
                  config: replica.Config = replica.Config(),
-                 observe: Callable | None = None, **parameters):
+                 **parameters):
         self.provider = providers.default() if real else stub.StubProvider()
         self.made = federations.genesis(
             n, parameters=federation_document.Parameters(**parameters))
@@ -71,7 +56,7 @@ class Simulation:
             self.clock, random.Random(seed), conditions)
         self._draw = random.Random(f'{seed}/clients')
         self._digest = hashlib.sha256()
-        self._observers = [observe] if observe else []
+        self._observers: list[Callable] = []
         self._count = 0
         self.members = [
             member_module.Member(
@@ -86,9 +71,13 @@ class Simulation:
         """Start all members and connect them."""
         for member in self.members:
             member.start()
-        for member in self.members:
-            self.connect(member.index)
+        for one, other in itertools.permutations(self.members, 2):
+            one.connected(other.index)
         return self
+
+    def observe(self, observer: Callable) -> None:
+        """Tell (time, member, event or effect) of all from now on."""
+        self._observers.append(observer)
 
     def connect(self, index: int) -> None:
         """Tell a member and its peers that their links are up."""
@@ -126,7 +115,7 @@ class Simulation:
         made = []
         for _ in range(count):
             self._count += 1
-            made.append(make_transaction(
+            made.append(ledgers.digest_transaction(
                 self.made.h, f'transaction {self._count}',
                 sender=f'tenant {self._draw.randrange(5)}',
                 timestamp_ms=EPOCH_MS + self.clock.now_us // 1000))
@@ -170,12 +159,7 @@ class Simulation:
 
     def committed(self, index: int = 0) -> list[bytes]:
         """Return the ids of committed transactions, in order."""
-        ids = []
-        for raw, _certificate in self.members[index].disk.blocks:
-            block = member_module.block_module.Block.from_bytes(
-                self.made.h, raw)
-            ids += [one.txid for one in block.transactions()]
-        return ids
+        return self.members[index].disk.txids
 
 
 def describe(what) -> str:
@@ -185,8 +169,7 @@ def describe(what) -> str:
             return (f'append {what.outcome.block.digest.hex()} '
                     f'{what.certificate.hex()}')
         case effects.Send() | effects.Received():
-            return (f'{type(what).__name__} '
-                    f'{hashlib.sha256(messages.encode(what.message)).hexdigest()}')
+            return f'{type(what).__name__} {_short(what.message)}'
         case effects.Persist():
             return f'persist {what.record_id} ' + ' '.join(
                 hashlib.sha256(record).hexdigest()
@@ -197,6 +180,10 @@ def describe(what) -> str:
             return repr(what)
         case _:
             return f'{len(what)} transactions'
+
+
+def _short(message: messages.Message) -> str:
+    return hashlib.sha256(messages.encode(message)).hexdigest()
 
 
 def course_of(seed: int) -> str:
