@@ -100,7 +100,8 @@ async def _body(receive: Any) -> bytes | None:
 
 async def _send(send: Any, status: int, headers: list[tuple[bytes, bytes]],
                 data: bytes) -> None:
-    if not any(name == b'content-length' for name, _value in headers):
+    if status not in (204, 304) and not any(
+            name == b'content-length' for name, _value in headers):
         headers.append((b'content-length', str(len(data)).encode()))
     await send({'type': 'http.response.start', 'status': status,
                 'headers': headers})

@@ -25,6 +25,7 @@ from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import state_map
+from tacker_ledger.core.ledger import state_proof
 from tacker_ledger.core import limits
 from tacker_ledger.storage import chain as chain_module
 from tacker_ledger.storage import environment
@@ -35,6 +36,8 @@ from tacker_ledger.storage import state
 #: milliseconds; after so many tries it is not that.
 _TRIES = 40
 _PAUSE_SECONDS = 0.005
+#: Proofs kept to be given again, some 1.5 kB each.
+_PROVEN_MAX_COUNT = 4096
 #: Transactions of one page of a history, in bytes: an answer has room for
 #: the one that passes it.
 _PAGE_BYTES = limits.ANSWER_MAX_BYTES // 2
@@ -137,6 +140,9 @@ class Query:
         self._index = index
         self._federation: tuple[int, federation_module.Federation] | None = (
             None)
+        #: (height, head pair, state root) of the newest block seen
+        self._head: tuple[int, HeadPair, bytes] | None = None
+        self._proven: dict[tuple[bytes, bytes], ProvenValue] = {}
 
     @property
     def chain_id(self) -> bytes:
@@ -164,7 +170,7 @@ class Query:
     def head(self) -> HeadPair:
         """See :meth:`Reader.head`."""
         with self._env.read() as txn:
-            return self._pair(txn, self._height(txn))
+            return self._newest(txn)[0]
 
     def state(self, keys: Sequence[bytes]) -> tuple[
             HeadPair, tuple[ProvenValue, ...]]:
@@ -173,8 +179,7 @@ class Query:
             if attempt:
                 time.sleep(_PAUSE_SECONDS)
             with self._env.read() as txn:
-                pair = self._pair(txn, self._height(txn))
-                root = block_module.Header.from_bytes(pair[0]).state_root
+                pair, root = self._newest(txn)
                 try:
                     return pair, self._prove(txn, root, keys)
                 except errors.BadProof:
@@ -183,16 +188,34 @@ class Query:
         raise errors.CorruptStore(
             'The state map does not lead to the certified root.')
 
+    def _newest(self, txn: lmdb.Transaction) -> tuple[HeadPair, bytes]:
+        """Return the head's pair and its state root."""
+        height = self._height(txn)
+        newest = self._head
+        if newest is None or newest[0] != height:
+            pair = self._pair(txn, height)
+            root = block_module.Header.from_bytes(pair[0]).state_root
+            newest = self._head = height, pair, root
+        return newest[1:]
+
     def _prove(self, txn: lmdb.Transaction, root: bytes,
                keys: Sequence[bytes]) -> tuple[ProvenValue, ...]:
         snapshot = self._state.at(txn)
         tree = state_map.StateMap(self._h, self._nodes, snapshot)
+        # One root admits one proof per key, so a proof is made once, and
+        # heartbeats, which change no state, cost none.
+        made = self._proven
+        if len(made) > _PROVEN_MAX_COUNT:
+            made = self._proven = {}
         proven = []
         for key in keys:
-            value = snapshot.get(key)
-            proof = tree.prove(key).to_bytes()
-            state_map.verify(self._h, root, key, value, proof)
-            proven.append((key, value, proof))
+            item = made.get((root, key))
+            if item is None:
+                value = snapshot.get(key)
+                proof = tree.prove(key)
+                state_proof.check(self._h, root, key, value, proof)
+                item = made[root, key] = key, value, proof.to_bytes()
+            proven.append(item)
         return tuple(proven)
 
     def changed_since(self, keys: Sequence[bytes], height: int) -> bool:

@@ -152,16 +152,24 @@ def verify(h: hashing.Hasher, root: bytes, key: bytes, value: bytes | None,
     :param proof: encoded
     :raises BadProof: the proof does not show that
     """
-    parsed = Proof.from_bytes(proof)
+    check(h, root, key, value, Proof.from_bytes(proof))
+
+
+def check(h: hashing.Hasher, root: bytes, key: bytes, value: bytes | None,
+          proof: Proof) -> None:
+    """Do what :func:`verify` does with a proof that is parsed.
+
+    :raises BadProof: the proof does not show that
+    """
     if value is not None:
-        if parsed.other is not None:
+        if proof.other is not None:
             raise errors.BadProof('a proof of presence names another key')
         end = leaf(h, key, hashlib.sha256(value).digest())
-    elif parsed.other is None:
+    elif proof.other is None:
         end = ZEROS
     else:
-        end = _other_leaf(h, key, parsed)
-    if parsed.fold(key, end) != root:
+        end = _other_leaf(h, key, proof)
+    if proof.fold(key, end) != root:
         raise errors.BadProof('the proof does not lead to the state root',
                               key=key.hex())
 
