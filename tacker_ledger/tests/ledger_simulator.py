@@ -10,10 +10,10 @@ members are in ``door_simulator``.
 from collections.abc import Sequence
 import dataclasses
 
+from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import hashing
-from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate as certificate_module
@@ -21,6 +21,7 @@ from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import federation_document
 from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core.ledger import state_map
+from tacker_ledger.core.ledger import state_records
 from tacker_ledger.core.ledger import transaction as transaction_module
 
 #: When the simulated federation was founded.
@@ -181,6 +182,12 @@ class Chain:
                 (height, entry.index))
         for index, one in enumerate(outcome.transactions):
             self.places[one.txid] = (height, index)
+
+    def cid_record(self, cid: bytes) -> state_records.CidRecord | None:
+        """Return what the state says of a CID."""
+        value = self.state.get(identifiers.cid_state_key(self.h, cid))
+        return None if value is None else (
+            state_records.CidRecord.from_bytes(value))
 
     def raw_at(self, place: tuple[int, int]) -> bytes:
         """Return the transaction at (height, index)."""

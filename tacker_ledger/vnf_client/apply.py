@@ -140,9 +140,12 @@ class Machine:
             self.reverter.undo(journal)
             raise
 
-    def enforce(self, wanted: effective_module.Effective) -> list[str]:
+    def enforce(self, wanted: effective_module.Effective, *,
+                same_boot: bool = False) -> list[str]:
         """Put again in force what a restart of the VNF has lost.
 
+        :param same_boot: the machine has not restarted since it was put in
+            force; then an applier that cannot tell is left alone
         :returns: the appliers that had to act
         :raises ApplyFailed: one of them could not
         """
@@ -150,16 +153,27 @@ class Machine:
         acted = []
         for name, mine in items.items():
             applier = self._applier(name)
-            if not applier.holds(mine):
+            held = applier.holds(mine)
+            if held is None:
+                held = same_boot
+            if not held:
                 applier.apply(base.Change((), mine), self._baseline(name))
                 acted.append(name)
         return acted
 
     def observe(self) -> list[payload_module.Observation]:
-        """Return what the appliers see that changes by itself."""
-        return [payload_module.Observation(name, target, state)
-                for name, applier in sorted(self._appliers.items())
-                for target, state in applier.observe()]
+        """Return what the appliers see that changes by itself.
+
+        An applier that cannot see is left out, and logged.
+        """
+        seen = []
+        for name, applier in sorted(self._appliers.items()):
+            try:
+                seen += [payload_module.Observation(name, target, state)
+                         for target, state in applier.observe()]
+            except errors.LedgerError as exc:
+                LOG.error('Applier %s cannot observe: %s', name, exc.message)
+        return seen
 
     def _changes(self, previous: effective_module.Effective,
                  wanted: effective_module.Effective,

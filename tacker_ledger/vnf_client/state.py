@@ -15,6 +15,7 @@ from typing import Any
 from tacker_ledger.core import codec
 from tacker_ledger.core.configuration import effective as effective_module
 from tacker_ledger.core.configuration import trust as trust_module
+from tacker_ledger.core.crypto import envelope
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core import limits
@@ -33,6 +34,7 @@ RECEIPT = 1
 ANSWER = 2
 
 _DIGEST = identifiers.DIGEST
+_CONTENT_KEY = codec.Bytes.exact(envelope.CONTENT_KEY_BYTES)
 _SCHEMA = codec.Record(
     codec.Int(0, 255), codec.Int(),
     codec.Text(64), _DIGEST,
@@ -51,7 +53,8 @@ _SCHEMA = codec.Record(
     codec.Array(codec.Record(
         codec.Int(RECEIPT, ANSWER), _DIGEST, identifiers.CID,
         identifiers.VID, codec.Bytes(1, limits.TRANSACTION_MAX_BYTES),
-        codec.Int(), codec.Optional(codec.Int())), 0, OUTBOX_MAX_COUNT),
+        codec.Int(), codec.Optional(codec.Int()), _CONTENT_KEY),
+        0, OUTBOX_MAX_COUNT),
     codec.Optional(identifiers.CID), codec.Int(1, identifiers.VID_MAX),
     codec.Int(), codec.Text(64))
 
@@ -91,6 +94,7 @@ class Outgoing:
     :param raw: the transaction, signed
     :param not_before_ms: agent time before which it is not sent
     :param expires_ms: header time after which it is of no use, or None
+    :param content_key: opens it: it may have to be authored again
     """
 
     kind: int
@@ -98,8 +102,9 @@ class Outgoing:
     cid: bytes
     vid: int
     raw: bytes = dataclasses.field(repr=False)
-    not_before_ms: int = 0
-    expires_ms: int | None = None
+    not_before_ms: int
+    expires_ms: int | None
+    content_key: bytes = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -165,13 +170,7 @@ class AgentState:
         return dataclasses.replace(self, failed=failed[-FAILED_MAX_COUNT:])
 
     def with_outgoing(self, outgoing: Outgoing) -> 'AgentState':
-        """Return the state with one more transaction to send.
-
-        Receipts form a chain of versions, so none is ever dropped from its
-        middle: with the outbox full the new one is not added.
-        """
-        if len(self.outbox) >= OUTBOX_MAX_COUNT:
-            return self
+        """Return the state with one more transaction to send."""
         return dataclasses.replace(self, outbox=(*self.outbox, outgoing))
 
     def to_bytes(self) -> bytes:
@@ -185,7 +184,8 @@ class AgentState:
             list(self.highest_vids.items()), self.failed,
             self.effective.to_fields(),
             [(one.kind, one.txid, one.cid, one.vid, one.raw,
-              one.not_before_ms, one.expires_ms) for one in self.outbox],
+              one.not_before_ms, one.expires_ms, one.content_key)
+             for one in self.outbox],
             self.receipt_cid, self.receipt_vid, self.handled_height,
             self.enforced_boot_id))
 

@@ -74,48 +74,96 @@ class Memory:
     failed: AbstractSet[bytes] = frozenset()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What the checks look at, small enough to be kept for many.
+
+    :param recipient_id: None for what is public
+    """
+
+    position: trust_module.Position
+    txid: bytes
+    sender_id: bytes
+    recipient_id: bytes | None
+    cid: bytes
+    vid: int
+    nonce: bytes
+    is_request: bool
+
+    @classmethod
+    def of(cls, located: Located) -> 'Facts':
+        """Return the facts of a transaction."""
+        sent = located.transaction
+        content = sent.content
+        return cls(located.position, sent.txid, sent.sender_id,
+                   content.recipient_id, content.cid, content.vid,
+                   content.nonce,
+                   isinstance(content, transaction_module.Request))
+
+
 def check(h: hashing.Hasher, provider: provider_module.Provider,
           trust: trust_module.Trust, memory: Memory,
           located: Located) -> None:
     """Refuse a transaction that this VNF must not act on.
 
+    :raises BadSignature: (iii)
+    :raises LedgerError: as :func:`check_facts`
+    """
+    facts = Facts.of(located)
+    check_parties(trust, facts)
+    transaction_module.verify_signature(provider, h, located.transaction)
+    check_news(memory, facts)
+
+
+def check_facts(trust: trust_module.Trust, memory: Memory,
+                facts: Facts) -> None:
+    """Do all checks but the signature's.
+
     :raises NotForMe: (i)
     :raises KeyRevoked: (i) this VNF's key or (ii) the sender's
     :raises UnknownSender: (ii)
-    :raises BadSignature: (iii)
     :raises NonceRepeated: (iv)
     :raises VidOrder: an older version, or the same again
     :raises VersionFailedBefore: it was tried and failed
     """
-    sent = located.transaction
-    content = sent.content
-    trust.check_addressed(content.recipient_id, located.position)
-    trust.check_sender(sent.sender_id, located.position, content.cid,
-                       content.vid)
-    transaction_module.verify_signature(provider, h, sent)
-    if content.nonce == memory.last_nonce:
-        raise errors.NonceRepeated(
-            'The nonce is that of the last transaction.',
-            txid=sent.txid.hex())
-    if isinstance(content, transaction_module.Configuration):
-        check_version(memory, located)
+    check_parties(trust, facts)
+    check_news(memory, facts)
 
 
-def check_version(memory: Memory, located: Located) -> None:
-    """Refuse a version that is not newer, or that failed here.
+def check_parties(trust: trust_module.Trust, facts: Facts) -> None:
+    """Refuse another recipient, (i), and an unknown sender, (ii).
 
+    :raises NotForMe: (i)
+    :raises KeyRevoked: (i) this VNF's key or (ii) the sender's
+    :raises UnknownSender: (ii)
+    """
+    trust.check_addressed(facts.recipient_id, facts.position)
+    trust.check_sender(facts.sender_id, facts.position, facts.cid,
+                       facts.vid)
+
+
+def check_news(memory: Memory, facts: Facts) -> None:
+    """Refuse what is not new, (iv), and what failed here.
+
+    :raises NonceRepeated: (iv)
     :raises VidOrder: an older version, or the same again
     :raises VersionFailedBefore: it was tried and failed
     """
-    if located.transaction.txid in memory.failed:
+    if facts.nonce == memory.last_nonce:
+        raise errors.NonceRepeated(
+            'The nonce is that of the last transaction.',
+            txid=facts.txid.hex())
+    if facts.txid in memory.failed:
         raise errors.VersionFailedBefore(
             'This version was tried here before and failed.',
-            cid=located.cid.hex(), vid=located.vid)
-    highest = memory.highest_vids.get(located.cid, 0)
-    if located.vid <= highest:
+            cid=facts.cid.hex(), vid=facts.vid)
+    if facts.is_request:
+        return
+    highest = memory.highest_vids.get(facts.cid, 0)
+    if facts.vid <= highest:
         raise errors.VidOrder(
-            f'Version {located.vid} does not follow version {highest}.',
-            cid=located.cid.hex(), vid=located.vid, highest=highest)
+            f'Version {facts.vid} does not follow version {highest}.',
+            cid=facts.cid.hex(), vid=facts.vid, highest=highest)
 
 
 def check_request(trust: trust_module.Trust, located: Located,

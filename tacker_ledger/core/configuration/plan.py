@@ -18,6 +18,7 @@ Among what the order leaves open, lists keep their order.
 """
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import dataclasses
 import heapq
 
@@ -123,7 +124,9 @@ class Resolver:
             raise errors.WrongPayload(
                 'A plan consists of configurations and templates.',
                 cid=opened.located.cid.hex(), kind=opened.payload.KIND)
-        self._bytes += len(opened.located.transaction.raw)
+        # A small transaction may inflate to a large payload.
+        self._bytes += max(len(opened.located.transaction.raw),
+                           len(opened.encoded))
         if (len(self._found) >= limits.PLAN_MAX_COUNT
                 or self._bytes > limits.PLAN_MAX_BYTES):
             raise errors.PlanTooLarge(
@@ -227,3 +230,31 @@ def delivery_needs(opened: acceptance.Opened
         raise errors.WrongPayload('A delivery names one CID twice.')
     report = delivery.report
     return needs, None if report is None else sealed_need(report, height)
+
+
+def checked_delivery(trust: trust_module.Trust, needs: Sequence[Need],
+                     brought: Sequence[acceptance.Opened | None]
+                     ) -> tuple[acceptance.Opened, ...]:
+    """Return the entries of a delivery if each is what was confirmed.
+
+    :param needs: the entries of :func:`delivery_needs`
+    :param brought: what was brought for each
+    :raises DecisionError: one does not fit
+    :raises PlanTooLarge: together they are too large
+    """
+    entries = []
+    size = 0
+    for need, opened in zip(needs, brought, strict=True):
+        fitting = check_fits(trust, need, opened)
+        if not isinstance(fitting.payload, payload_module.Configuration
+                          | payload_module.Template):
+            raise errors.WrongPayload(
+                'A delivery consists of configurations and templates.',
+                cid=need.cid.hex(), kind=fitting.payload.KIND)
+        size += max(len(fitting.located.transaction.raw),
+                    len(fitting.encoded))
+        entries.append(fitting)
+    if size > limits.PLAN_MAX_BYTES:
+        raise errors.PlanTooLarge('The delivery has too many bytes.',
+                                  bytes=size)
+    return tuple(entries)

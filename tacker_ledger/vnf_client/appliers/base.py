@@ -97,8 +97,8 @@ class Applier(Protocol):
         :raises RevertFailed: it could not be
         """
 
-    def holds(self, items: Sequence[Item]) -> bool:
-        """Return whether these items are in force, as far as can be seen.
+    def holds(self, items: Sequence[Item]) -> bool | None:
+        """Return whether these items are in force, None if nobody can tell.
 
         Asked at start: a VNF forgets what it keeps in memory only.
         """

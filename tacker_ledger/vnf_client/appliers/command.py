@@ -107,9 +107,9 @@ class CommandApplier:
             elif target in self._commands['withdraw']:
                 self._run('withdraw', target, b'', errors.RevertFailed)
 
-    def holds(self, items: Sequence[base.Item]) -> bool:
-        """Return False: only running a command again makes sure."""
-        return not items
+    def holds(self, items: Sequence[base.Item]) -> bool | None:
+        """See :meth:`.base.Applier.holds`."""
+        return None if items else True
 
     def observe(self) -> list[tuple[str, bytes]]:
         """See :meth:`.base.Applier.observe`."""
