@@ -39,6 +39,14 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _where(error: errors.LedgerError) -> str:
+    """Return where in a chain an error was found, for its message."""
+    found = [f'{name.replace("_", " ")} {error.details[name]}'
+             for name in ('height', 'index', 'stream_offset')
+             if name in error.details]
+    return f' ({", ".join(found)})' if found else ''
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     arguments = make_parser().parse_args(argv)
@@ -46,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         provider = providers.use('cryptography')
         print(arguments.run(arguments, provider))
     except errors.LedgerError as error:
-        print(f'error: {error.code}: {error.message}', file=sys.stderr)
+        print(f'error: {error.code}: {error.message}{_where(error)}',
+              file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('error: interrupted', file=sys.stderr)

@@ -126,6 +126,13 @@ def run(arguments: argparse.Namespace,
     :raises BadOption: an argument is out of range or the directory exists
     """
     seats = _seats(arguments)
+    number = suite_module.by_name(arguments.suite).number
+    issuer = provider.generate(number, encryption=False)
+    keys = [_Keys(provider.generate(number, encryption=False),
+                  provider.random_bytes(32), provider.random_bytes(32))
+            for _ in seats]
+    signed = _document(arguments, provider, seats, issuer, keys)
+    # nothing is made before everything is known to be good
     directory = pathlib.Path(arguments.directory)
     try:
         directory.mkdir(parents=True, exist_ok=False)
@@ -135,12 +142,6 @@ def run(arguments: argparse.Namespace,
     except OSError as error:
         raise errors.BadOption(
             f'--directory: {directory}: {error.strerror}.') from error
-    number = suite_module.by_name(arguments.suite).number
-    issuer = provider.generate(number, encryption=False)
-    keys = [_Keys(provider.generate(number, encryption=False),
-                  provider.random_bytes(32), provider.random_bytes(32))
-            for _ in seats]
-    signed = _document(arguments, provider, seats, issuer, keys)
     _write_all(arguments, directory, seats, issuer, keys, signed)
     chain_id = federation.chain_id_of(signed.document)
     return (f'Federation {chain_id.hex()} of {len(seats)} members made in '

@@ -75,7 +75,7 @@ class Author:
             slot_expiry_ms=now_ms + 60_000, compression=1, description='',
             timestamp_ms=now_ms, nonce=secrets.token_bytes(16)))
 
-    def answer(self, request: Written, asker: 'Author') -> Written:
+    def answer(self, request: Written) -> Written:
         """Return the answer to a request."""
         authored = authoring.author_answer(
             self._h, self._provider, self.pair, request.transaction,

@@ -387,4 +387,3 @@ class Federation:
                     for index in range(self.size))
                 raise NodeFailed(f'not within {timeout} s: {what}{logs}')
             time.sleep(0.05)
-
