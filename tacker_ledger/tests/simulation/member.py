@@ -209,7 +209,8 @@ class Member:
             self._forward(left)
 
     def _pool(self, transactions) -> None:
-        if any([self.pool.add(one) for one in transactions]):
+        news = [self.pool.add(one) for one in transactions]
+        if any(news):
             self._show_pool()
 
     def _show_pool(self) -> None:
