@@ -239,13 +239,9 @@ class Configurations:
             found = self._context.inventory.read().group(group)
             opened = []
             for key in self._context.keys.list_all(keys_module.TENANT):
-                for document in found.keys:
-                    opened += [
-                        self._context.open(placed) for placed in
-                        self._context.ledger.pair_history(
-                            document.key_id, key.key_id)
-                        if isinstance(placed.transaction.content,
-                                      transaction_module.Configuration)]
+                opened += addressed.sent(
+                    self._context,
+                    [document.key_id for document in found.keys], key)
             return self._newest(sorted(
                 opened, key=lambda item: item.placed.place))
         return self._newest(self._published())

@@ -60,11 +60,13 @@ class Opened:
     """A transaction and what is in it.
 
     :param placed: the transaction and its place
+    :param encoded: the payload's bytes
     :param content_key: None for what is public
     """
 
     placed: ledger_module.Placed
     payload: payload_module.Payload
+    encoded: bytes = dataclasses.field(repr=False)
     content_key: bytes | None = dataclasses.field(repr=False)
 
     @property
@@ -197,22 +199,32 @@ class Context:
         """
         transaction = placed.transaction
         content = transaction.content
-        if (isinstance(content, transaction_module.Configuration)
-                and content.is_sealed):
-            for key, role in self._readers(transaction):
-                try:
-                    payload, content_key = authoring.open_configuration(
-                        self.h, transaction, self.keys.pair(key), role,
-                        provider=self.provider)
-                except errors.Undecryptable:
-                    continue
-                return Opened(placed, payload, content_key)
-            raise errors.Undecryptable(
-                f'None of the keys here opens {transaction.txid.hex()}.',
-                txid=transaction.txid.hex())
-        payload, _none = authoring.open_configuration(
-            self.h, transaction, provider=self.provider)
-        return Opened(placed, payload, None)
+        if (not isinstance(content, transaction_module.Configuration)
+                or not content.is_sealed):
+            encoded = authoring.open_public_bytes(transaction)
+            return Opened(placed, payload_module.decode_payload(
+                encoded, sealed=False), encoded, None)
+        for key, role in self._readers(transaction):
+            try:
+                return self.open_with(placed, envelope.unwrap(
+                    self.keys.pair(key), role, content.wraps))
+            except errors.Undecryptable:
+                continue
+        raise errors.Undecryptable(
+            f'None of the keys here opens {transaction.txid.hex()}.',
+            txid=transaction.txid.hex())
+
+    def open_with(self, placed: ledger_module.Placed, content_key: bytes
+                  ) -> Opened:
+        """Return what a sealed transaction says, by its content key.
+
+        :raises AuthenticityError: not its key
+        :raises FormatError: what it opens to is no payload
+        """
+        encoded = authoring.open_bytes(
+            self.h, placed.transaction, content_key, provider=self.provider)
+        return Opened(placed, payload_module.decode_payload(
+            encoded, sealed=True), encoded, content_key)
 
     def _readers(self, transaction: transaction_module.Transaction
                  ) -> list[tuple[keys_module.Key, envelope.Role]]:

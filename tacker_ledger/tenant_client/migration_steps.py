@@ -11,8 +11,8 @@ from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core.ledger import payload as payload_module
 from tacker_ledger.core.ledger import transaction as transaction_module
-from tacker_ledger.tenant_client import addressed
 from tacker_ledger.tenant_client import context as context_module
+from tacker_ledger.tenant_client import expectation
 from tacker_ledger.tenant_client import inventory
 from tacker_ledger.tenant_client import keys as keys_module
 from tacker_ledger.tenant_client import path_switches
@@ -80,8 +80,8 @@ class Steps:
     def _vnf(self, name: str) -> inventory.Vnf:
         return self._context.inventory.read().vnf(name)
 
-    def _known(self, migration: Migration) -> addressed.Known:
-        return addressed.known_to(
+    def _expected(self, migration: Migration) -> expectation.Expectation:
+        return expectation.expect(
             self._context, self._vnf(migration.source),
             self._context.keys.list_all(keys_module.TENANT))
 
@@ -135,16 +135,16 @@ class Steps:
     def _compare(self, migration: Migration,
                  answer: context_module.Opened,
                  report: payload_module.StateReport) -> machine.Event:
-        known = self._known(migration)
+        known = self._expected(migration)
         found = comparison.compare(
             [comparison.Reported(entry.cid, entry.vid, entry.txid,
                                  entry.payload_digest, entry.content_key)
              for entry in report.effective],
-            known.expected, known.authentic)
+            known.effective, known.authentic)
         try:
             chosen = comparison.resolve(found, migration.policy)
         except errors.ReferenceMismatch:
-            chosen = found.confirmed
+            chosen = ()
         digest = migration_record.round_digest(
             tuple((entry.cid, entry.vid, entry.txid)
                   for entry in report.effective),
@@ -168,7 +168,7 @@ class Steps:
 
     def _deliver(self, migration: Migration, seconds: float
                  ) -> machine.Event:
-        authentic = self._known(migration).authentic
+        authentic = self._expected(migration).authentic
         entries = []
         for entry_cid, entry_vid, txid in migration.current.entries:
             known = authentic.get((entry_cid, entry_vid))

@@ -32,14 +32,12 @@ _LOCK = 'lock'
 class Store:
     """Files below one directory, written atomically and durably.
 
-    :param directory: made with mode 0700 if it does not exist
-    :raises BadOption: it cannot be made
+    :param directory: made with mode 0700 when something is written
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = pathlib.Path(directory).expanduser()
         self._depth = 0
-        _make_directory(self.directory)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({str(self.directory)!r})'
@@ -49,6 +47,8 @@ class Store:
         """Keep other processes from changing the directory meanwhile.
 
         May be nested within one thread.
+
+        :raises BadOption: the directory cannot be made
         """
         if self._depth:
             self._depth += 1
@@ -57,6 +57,7 @@ class Store:
             finally:
                 self._depth -= 1
             return
+        _make_directory(self.directory)
         path = self.directory / _LOCK
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
                              0o600)
@@ -93,8 +94,8 @@ class Store:
         """
         path = self.path(name)
         try:
-            if path.parent != self.directory:
-                _make_directory(path.parent)
+            _make_directory(self.directory)
+            _make_directory(path.parent)
             keystore_file.write_secret(path, data, replace=True)
         except OSError as error:
             raise errors.StorageFailed(

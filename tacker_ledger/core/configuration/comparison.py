@@ -23,14 +23,18 @@ class Kind(enum.IntEnum):
 
     #: The chain has a newer version for this VNF than the one reported.
     OUTDATED = 1
-    #: The chain has a version for this VNF, the report has none.
+    #: By the chain it is in effect, the report has it not.
     MISSING = 2
-    #: No version of that number was meant for this VNF.
+    #: No version of that number was ever meant for this VNF.
     UNKNOWN = 3
     #: The version exists, with another id, content or content key.
     MISMATCH = 4
     #: The report names the CID more than once.
     REPEATED = 5
+    #: It was meant for this VNF, but by the chain it is not in effect.
+    SURPLUS = 6
+    #: Everything is there, in another order than the chain's.
+    ORDER = 7
 
     @property
     def label(self) -> str:
@@ -43,9 +47,9 @@ class Policy(enum.IntEnum):
 
     #: Nothing is delivered while there is one.
     STOP = 1
-    #: The newest versions on the chain are delivered.
+    #: What is in effect by the chain is delivered.
     CHAIN = 2
-    #: Authentic versions are delivered as reported, old ones too.
+    #: What is authentic of the report is delivered, old versions too.
     REPORT = 3
 
     @property
@@ -71,17 +75,13 @@ class Reported:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """One version which the chain proves and the tenant has opened.
-
-    :param place: (height, index) of its transaction
-    """
+    """One version which the chain proves and the tenant has opened."""
 
     cid: bytes
     vid: int
     txid: bytes
     payload_digest: bytes
     content_key: bytes | None = dataclasses.field(repr=False)
-    place: tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Difference:
     """One disagreement.
 
     :param reported_vid: 0 if the report has none
-    :param chain_vid: 0 if the chain has none for this VNF
+    :param chain_vid: 0 if by the chain none is in effect
     """
 
     kind: Kind
@@ -102,13 +102,11 @@ class Difference:
 class Comparison:
     """The outcome: what is settled and what is not.
 
-    :param confirmed: authentic and as new as the chain says
-    :param outdated: authentic, but the chain has newer ones
-    :param expected: the newest versions on the chain for this VNF
+    :param reported: what is authentic of the report, in its order
+    :param expected: what is in effect by the chain, in its order
     """
 
-    confirmed: tuple[Known, ...]
-    outdated: tuple[Known, ...]
+    reported: tuple[Known, ...]
     expected: tuple[Known, ...]
     differences: tuple[Difference, ...]
 
@@ -117,40 +115,56 @@ def compare(reported: Sequence[Reported], expected: Sequence[Known],
             authentic: Mapping[tuple[bytes, int], Known]) -> Comparison:
     """Return where a report and the chain agree.
 
-    :param reported: the entries of the report
-    :param expected: the newest version of each configuration which the
-        tenant addressed to the VNF or a group of it and has not withdrawn
-    :param authentic: by (CID, VID), every version the VNF may rightly run:
-        those meant for it, older ones too, and what they refer to
+    :param reported: the entries of the report, in its order
+    :param expected: what is in effect at the VNF if it did as the chain
+        says, in the order in which it applies
+    :param authentic: by (CID, VID), every version the VNF may ever have
+        run: those meant for it, older ones too, and what they refer to
     """
     newest = {known.cid: known for known in expected}
-    confirmed, outdated, differences = [], [], []
+    found: dict[bytes, Known] = {}
     seen: set[bytes] = set()
+    differences = []
     for entry in reported:
         chain = newest.get(entry.cid)
-        chain_vid = chain.vid if chain else 0
         known = authentic.get((entry.cid, entry.vid))
-        if entry.cid in seen:
-            kind = Kind.REPEATED
-        elif known is None:
-            kind = Kind.UNKNOWN
-        elif not _same(entry, known):
-            kind = Kind.MISMATCH
-        elif entry.vid < chain_vid:
-            kind = Kind.OUTDATED
-            outdated.append(known)
-        else:
-            confirmed.append(known)
-            seen.add(entry.cid)
-            continue
+        kind = _judged(entry, known, chain, entry.cid in seen)
         seen.add(entry.cid)
-        differences.append(
-            Difference(kind, entry.cid, entry.vid, chain_vid))
+        if known is not None and kind in (None, Kind.OUTDATED, Kind.SURPLUS):
+            found[entry.cid] = known
+        if kind is not None:
+            differences.append(Difference(
+                kind, entry.cid, entry.vid, chain.vid if chain else 0))
     differences.extend(
         Difference(Kind.MISSING, known.cid, 0, known.vid)
         for known in expected if known.cid not in seen)
-    return Comparison(tuple(confirmed), tuple(outdated), tuple(expected),
+    if not differences:
+        differences.extend(_misplaced(list(found.values()), expected))
+    return Comparison(tuple(found.values()), tuple(expected),
                       tuple(differences))
+
+
+def _judged(entry: Reported, known: Known | None, chain: Known | None,
+            seen: bool) -> Kind | None:
+    if seen:
+        return Kind.REPEATED
+    if known is None:
+        return Kind.UNKNOWN
+    if not _same(entry, known):
+        return Kind.MISMATCH
+    if chain is not None and entry.vid < chain.vid:
+        return Kind.OUTDATED
+    if chain is None or entry.vid > chain.vid:
+        return Kind.SURPLUS
+    return None
+
+
+def _misplaced(found: Sequence[Known], expected: Sequence[Known]
+               ) -> list[Difference]:
+    """Return the first place where the order differs, if it does."""
+    return [Difference(Kind.ORDER, mine.cid, mine.vid, mine.vid)
+            for mine, other in zip(found, expected, strict=True)
+            if mine.cid != other.cid][:1]
 
 
 def _same(entry: Reported, known: Known) -> bool:
@@ -163,7 +177,7 @@ def _same(entry: Reported, known: Known) -> bool:
 
 
 def resolve(comparison: Comparison, policy: Policy) -> tuple[Known, ...]:
-    """Return what is to be delivered, in the order of the chain.
+    """Return what is to be delivered, in the order in which it applies.
 
     :raises ReferenceMismatch: they differ and the policy is to stop
     """
@@ -175,10 +189,6 @@ def resolve(comparison: Comparison, policy: Policy) -> tuple[Known, ...]:
                  'reported_vid': item.reported_vid,
                  'chain_vid': item.chain_vid}
                 for item in comparison.differences])
-    chosen = {known.cid: known for known in comparison.confirmed}
-    if policy is Policy.CHAIN:
-        chosen.update((known.cid, known) for known in comparison.expected)
-    elif policy is Policy.REPORT:
-        for known in comparison.outdated:
-            chosen.setdefault(known.cid, known)
-    return tuple(sorted(chosen.values(), key=lambda known: known.place))
+    if policy is Policy.REPORT:
+        return comparison.reported
+    return comparison.expected

@@ -9,13 +9,11 @@ Kind = comparison.Kind
 Policy = comparison.Policy
 
 
-def known(number: int, vid: int = 1, height: int | None = None
-          ) -> comparison.Known:
+def known(number: int, vid: int = 1) -> comparison.Known:
     """Return version ``vid`` of configuration ``number`` on the chain."""
     return comparison.Known(
         bytes([number]) * 16, vid, bytes([number, vid]) * 16,
-        bytes([vid, number]) * 16, bytes([vid]) * 32,
-        (number * 10 + vid if height is None else height, 0))
+        bytes([vid, number]) * 16, bytes([vid]) * 32)
 
 
 def reported(item: comparison.Known, **changes) -> comparison.Reported:
@@ -47,14 +45,13 @@ class TestCompare(base.TestCase):
         found = compare([reported(item) for item in self.expected],
                         self.expected)
         self.assertEqual((), found.differences)
-        self.assertEqual(self.expected, found.confirmed)
+        self.assertEqual(self.expected, found.reported)
 
     def test_outdated(self):
         old = known(2, vid=2)
         found = compare([reported(self.first), reported(old)],
                         self.expected, [old])
         self.assertEqual([(Kind.OUTDATED, 2, 2, 3)], self.kinds(found))
-        self.assertEqual((old,), found.outdated)
 
     def test_missing(self):
         found = compare([reported(self.second)], self.expected)
@@ -84,17 +81,34 @@ class TestCompare(base.TestCase):
                         self.expected)
         self.assertEqual([(Kind.REPEATED, 1, 1, 1)], self.kinds(found))
 
-    def test_what_it_refers_to_may_be_there(self):
-        template = known(5)
+    def test_withdrawn_and_still_reported(self):
+        withdrawn = known(5)
         found = compare(
-            [reported(template), *(reported(i) for i in self.expected)],
-            self.expected, [template])
-        self.assertEqual((), found.differences)
-        self.assertIn(template, found.confirmed)
+            [reported(withdrawn), *(reported(i) for i in self.expected)],
+            self.expected, [withdrawn])
+        self.assertEqual([(Kind.SURPLUS, 5, 1, 0)], self.kinds(found))
+
+    def test_newer_than_what_the_chain_has_in_effect(self):
+        newer = known(2, vid=4)
+        found = compare([reported(self.first), reported(newer)],
+                        self.expected, [newer])
+        self.assertEqual([(Kind.SURPLUS, 2, 4, 3)], self.kinds(found))
+
+    def test_another_order(self):
+        found = compare([reported(self.second), reported(self.first)],
+                        self.expected)
+        self.assertEqual([(Kind.ORDER, 2, 3, 3)], self.kinds(found))
 
     def test_keys_are_not_shown(self):
         self.assertNotIn('content_key', repr(self.first))
         self.assertNotIn('content_key', repr(reported(self.first)))
+
+    def test_labels(self):
+        self.assertEqual(
+            ['outdated', 'missing', 'unknown', 'mismatch', 'repeated',
+             'surplus', 'order'], [kind.label for kind in Kind])
+        self.assertEqual(['stop', 'chain', 'report'],
+                         [policy.label for policy in Policy])
 
 
 class TestResolve(base.TestCase):
@@ -102,10 +116,10 @@ class TestResolve(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.kept, self.left_out = known(1, height=50), known(2, height=5)
+        self.kept, self.left_out = known(1), known(2)
         self.new, self.old = known(3, vid=2), known(3, vid=1)
         self.found = compare(
-            [reported(self.kept), reported(self.old), reported(known(9))],
+            [reported(self.old), reported(self.kept), reported(known(9))],
             (self.kept, self.left_out, self.new), [self.old])
 
     def test_stop(self):
@@ -117,9 +131,8 @@ class TestResolve(base.TestCase):
             [item['kind'] for item in error.details['differences']])
 
     def test_chain(self):
-        self.assertEqual(
-            (self.left_out, self.new, self.kept),
-            comparison.resolve(self.found, Policy.CHAIN))
+        self.assertEqual((self.kept, self.left_out, self.new),
+                         comparison.resolve(self.found, Policy.CHAIN))
 
     def test_report(self):
         self.assertEqual((self.old, self.kept),
@@ -129,5 +142,5 @@ class TestResolve(base.TestCase):
         honest = compare([reported(self.kept), reported(self.left_out)],
                          (self.kept, self.left_out))
         for policy in Policy:
-            self.assertEqual((self.left_out, self.kept),
+            self.assertEqual((self.kept, self.left_out),
                              comparison.resolve(honest, policy))
