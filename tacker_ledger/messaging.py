@@ -12,6 +12,7 @@ back as the error it is, with its stable code.
 import base64
 from collections.abc import Sequence
 from typing import Any
+import warnings
 
 from oslo_config import cfg
 from oslo_service import backend
@@ -20,9 +21,18 @@ from oslo_service import backend
 # nobody has chosen; a process that has chosen keeps its choice.
 backend.register_backend_default_hook(
     lambda: backend.BackendType.THREADING)
+# Where eventlet is installed, futurist imports it and it complains; here
+# nothing uses it.
+warnings.filterwarnings('ignore', message=r'\s*Eventlet is deprecated')
 
 import oslo_messaging  # noqa: E402
+from oslo_messaging._metrics import client as _metrics  # noqa: E402
 from oslo_messaging import opts as messaging_opts  # noqa: E402
+try:
+    from oslo_messaging._tracing import client as _tracing
+except ImportError:
+    # older releases trace nothing
+    _tracing = None
 
 from tacker_ledger.core import errors  # noqa: E402
 
@@ -31,10 +41,17 @@ NODE_VERSION = '1.0'
 
 
 def register_options(conf: Any) -> None:
-    """Register oslo.messaging's options of group DEFAULT."""
+    """Register all options of oslo.messaging.
+
+    Its clients read two groups which it registers on the global object
+    alone, so they are taken from where it defines them.
+    """
     for group, options in messaging_opts.list_opts():
-        if group is None:
-            conf.register_opts(list(options))
+        conf.register_opts(list(options), group=group)
+    for module, name in ((_metrics, 'oslo_messaging_metrics'),
+                         (_tracing, 'oslo_messaging_tracing')):
+        if module is not None:
+            conf.register_opts(getattr(module, name), group=name)
 
 
 def is_configured(conf: Any) -> bool:

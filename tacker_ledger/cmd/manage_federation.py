@@ -131,7 +131,12 @@ def run(arguments: argparse.Namespace,
     keys = [_Keys(provider.generate(number, encryption=False),
                   provider.random_bytes(32), provider.random_bytes(32))
             for _ in seats]
-    signed = _document(arguments, provider, seats, issuer, keys)
+    try:
+        signed = _document(arguments, provider, seats, issuer, keys)
+    except errors.FormatError as error:
+        raise errors.BadOption(
+            f'The federation document would be refused: {error.message}.'
+        ) from error
     # nothing is made before everything is known to be good
     directory = pathlib.Path(arguments.directory)
     try:
@@ -201,12 +206,7 @@ def _document(arguments: argparse.Namespace,
         predecessor=federation_document.NO_PREDECESSOR, created_ms=now_ms,
         expiry_ms=now_ms + arguments.days * 24 * 3600 * 1000,
         members=members, issuer=issuer.document, parameters=parameters)
-    try:
-        federation_document.Document.from_bytes(document.to_bytes())
-    except errors.FormatError as error:
-        raise errors.BadOption(
-            f'The federation document would be refused: {error.message}'
-        ) from error
+    federation_document.Document.from_bytes(document.to_bytes())
     signed = federation.issue(issuer, document)
     h = hashing.hasher(federation.chain_id_of(signed.document))
     return signed.with_approvals(
