@@ -97,6 +97,9 @@ ANY_INTEGER = integer(-1 << 63, (1 << 64) - 1)
 DIGEST = octets(32)
 CID = octets(16)
 VID = integer(1, (1 << 32) - 1)
+# Integers without other bounds.
+UNBOUNDED = integer(0, (1 << 64) - 1)
+HEIGHT = TIME = SIZE = COUNT = UNBOUNDED
 
 
 def read(data: bytes, max_bytes: int, shape: Shape) -> Any:
@@ -108,12 +111,6 @@ def versioned(data: bytes, max_bytes: int, *shapes: Shape) -> list[Any]:
     """Return the fields behind field 0, the version, which is 1."""
     value = cbor.decode(data, max_bytes)
     refusal.require(type(value) is list and len(value) > 0, 'malformed')
-    ANY_INTEGER(value[0])
+    integer(0, 255)(value[0])
     refusal.require(value[0] == 1, 'unsupported-version')
     return fields(ANY_INTEGER, *shapes)(value)[1:]
-
-# The pages say "integer" and "time" for these.
-HEIGHT = integer(0, (1 << 64) - 1)
-TIME = integer(0, (1 << 64) - 1)
-SIZE = integer(0, (1 << 64) - 1)
-COUNT = integer(0, (1 << 64) - 1)
