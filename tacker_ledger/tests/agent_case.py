@@ -12,6 +12,7 @@ from tacker_ledger.core.configuration import bootstrap as document_module
 from tacker_ledger.core.configuration import clock
 from tacker_ledger.core.crypto import envelope
 from tacker_ledger.core.crypto import providers
+from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import authoring
 from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core.ledger import payload
@@ -246,6 +247,12 @@ class AgentCase(base.TestCase):
         self.assertEqual(before, (
             self.vnf.content(), self.vnf.content('dns'),
             self.vnf.state.effective, self.vnf.state.sequence))
+
+    def assertPollFails(self, code: str) -> None:  # noqa: N802
+        """Assert that a poll fails so, at one node at least, in vain."""
+        error = self.assertRaises(errors.LedgerError,
+                                  self.assertNothingChanged, self.poll)
+        self.assertIn(code, (error.code, *error.details.get('codes', ())))
 
     def assertRefused(self, code: str, *transactions) -> None:  # noqa: N802
         """Assert that what was committed is refused so, by receipt."""

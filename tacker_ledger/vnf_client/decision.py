@@ -84,7 +84,7 @@ def _handle(agent: agent_module.Agent, state: state_module.AgentState,
         if isinstance(opened.payload, payload_module.Welcome):
             LOG.info('Welcomed by a tenant')
             return state.with_vid(facts.cid, facts.vid)
-    except configure.REFUSALS as exc:
+    except (*configure.REFUSALS, errors.SlotClosed) as exc:
         return _refused(agent, state, batch, facts, exc)
     return configure.act(agent, state, opened, batch.head.height)
 
