@@ -14,6 +14,9 @@ from uvicorn.protocols.http import httptools_impl
 
 #: Request line and header fields. A target with 256 state keys takes 18 kB.
 HEADER_MAX_BYTES = 64 * 1024
+#: Of a response that has a body of its own write; not "100 Continue".
+_HEAD_START = b'HTTP/1.1 '
+_CONTINUE = b'HTTP/1.1 100'
 _TOO_LARGE = (b'HTTP/1.1 431 Request Header Fields Too Large\r\n'
               b'content-length: 0\r\nconnection: close\r\n\r\n')
 
@@ -31,6 +34,44 @@ class Bounds:
     timeout_seconds: float
 
 
+class _OneWrite:
+    """A transport that sends the head of a response with what follows it.
+
+    A TLS record and a system call less for each answer.
+
+    :param transport: the real one
+    """
+
+    __slots__ = ('_transport', '_head')
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._head = b''
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Keep a head; send anything else, after the head that is kept."""
+        if (not self._head and data.startswith(_HEAD_START)
+                and not data.startswith(_CONTINUE)):
+            self._head = data
+            return
+        head, self._head = self._head, b''
+        self._transport.write(head + data if head else data)
+
+    def flush(self) -> None:
+        """Send a head that nothing followed."""
+        if self._head:
+            head, self._head = self._head, b''
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Send what is kept, then close."""
+        self.flush()
+        self._transport.close()
+
+
 class BoundedProtocol(httptools_impl.HttpToolsProtocol):
     """One connection; see :func:`protocol_class`."""
 
@@ -46,6 +87,8 @@ class BoundedProtocol(httptools_impl.HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport  # type: ignore
                         ) -> None:
         super().connection_made(transport)
+        # the flow control keeps the real one
+        self.transport = _OneWrite(transport)  # type: ignore[assignment]
         if len(self.connections) > self.bounds.connections_max_count:
             transport.abort()
             return
@@ -77,6 +120,10 @@ class BoundedProtocol(httptools_impl.HttpToolsProtocol):
         self._in_header = True
         self._header_bytes = 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self.transport.flush()  # type: ignore[attr-defined]
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         if self._write_timer is None:

@@ -42,9 +42,11 @@ def requested(header: str | None) -> tuple[int, int]:
         if (major.isdecimal() and minor.isdecimal() and len(wanted) < 10
                 and MINIMUM <= (int(major), int(minor)) <= MAXIMUM):
             return (int(major), int(minor))
-        raise errors.UnsupportedVersion(
+        error = errors.UnsupportedVersion(
             f'Version {wanted[:20]!r} is not served.',
             minimum=text(MINIMUM), maximum=text(MAXIMUM))
+        error.http_status = 406
+        raise error
     return MINIMUM
 
 
