@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import re
 
 import processes
 
@@ -39,6 +40,7 @@ class Agent:
         home.mkdir()
         (home / 'agent.conf').write_text(_CONF.format(
             home=home, applier=applier, options=options))
+        self._mark = 0
         self.process = processes.Process(
             name, [*prefix, str(processes.BIN / 'tacker-ledger-agent'),
                    '--config-file', str(home / 'agent.conf')],
@@ -69,8 +71,9 @@ class Agent:
                 and 'END TACKER LEDGER VNF KEY' in self.console.read_text())
 
     def restart(self) -> None:
-        """Stop it and start it again."""
+        """Stop it and start it again; only what it says then counts."""
         self.process.stop()
+        self._mark = self.process.log.stat().st_size
         self.start()
 
     def ask_only(self, nodes: list[tuple[str, int]]) -> None:
@@ -85,9 +88,11 @@ class Agent:
         return {path.name for path in
                 (self.home / 'state' / 'evidence').glob('*')}
 
-    def said(self, text: str) -> bool:
-        """Whether its log has this text."""
-        return text in self.process.log.read_text(errors='replace')
+    def said(self, what: re.Pattern) -> str:
+        """The newest that its log says of this (the pattern's group)."""
+        log = self.process.log.read_text(errors='replace')[self._mark:]
+        found = what.findall(log)
+        return found[-1] if found else ''
 
     def listening_sockets(self) -> list[str]:
         """What its process listens on (TCP, UDP without a peer)."""

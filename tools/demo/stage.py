@@ -51,7 +51,8 @@ class Stage:
             key = hand.run('key', 'create', name)
             assert isinstance(key, dict)
             # Only enrolled keys may write: an operator lets these two in.
-            hand.run('enrolment', 'create', key['key_id'], '--label', name,
+            hand.run('enrolment', 'create', '--key-id', key['key_id'],
+                     '--label', name,
                      endpoint=self.federation.operator(0))
         observed['nodes'] = [self.federation.status(index)['name']
                              for index in range(self.federation.size)]

@@ -11,6 +11,7 @@ import json
 import pathlib
 
 from openstackclient import shell
+from osc_lib import clientmanager
 
 
 class CommandError(Exception):
@@ -42,11 +43,19 @@ class Hand:
                 str(self.directory)]
         if endpoint:
             argv += ['--os-endpoint', endpoint]
+        # The client manager keeps clients for the life of a process, which
+        # is one command elsewhere.
+        for value in vars(clientmanager.ClientManager).values():
+            if isinstance(value, clientmanager.ClientCache):
+                value._handle = None
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = shell.OpenStackShell().run(
-                [*argv, 'vnf', 'ledger', *words,
-                 *(() if silent else ('-f', 'json'))])
+            try:
+                status = shell.OpenStackShell().run(
+                    [*argv, 'vnf', 'ledger', *words,
+                     *(() if silent else ('-f', 'json'))])
+            except SystemExit as exit_:  # what argparse refuses
+                status = exit_.code
         if status:
             raise CommandError('%s\n%s' % (' '.join(words),
                                            err.getvalue().strip()))

@@ -42,19 +42,33 @@ def _flipped(data: bytes, position: int) -> bytes:
             + data[position + 1:])
 
 
+def _head(body: Body) -> Body:
+    """Return the pair of header and certificate in a body."""
+    return body if isinstance(body[0], bytes) else body[0]
+
+
+def _has_head(body: Any) -> bool:
+    return (isinstance(body, list) and bool(body)
+            and (isinstance(body[0], bytes) or (
+                isinstance(body[0], list) and len(body[0]) == 2
+                and isinstance(body[0][0], bytes)))
+            and isinstance(_head(body)[1], bytes))
+
+
 def _header_field(body: Body, index: int) -> None:
     """Flip a bit of one field of the head's header."""
-    header = cbor2.loads(body[0][0])
-    header = list(header)
+    head = _head(body)
+    header = list(cbor2.loads(head[0]))
     header[index] = (_flipped(header[index], 7)
                      if isinstance(header[index], bytes)
                      else header[index] + 1)
-    body[0][0] = cbor2.dumps(header)
+    head[0] = cbor2.dumps(header)
 
 
 def _certificate(body: Body) -> None:
-    certificate = body[0][1]
-    body[0][1] = _flipped(certificate, len(certificate) - 3)
+    head = _head(body)
+    if head[1]:
+        head[1] = _flipped(head[1], len(head[1]) - 3)
 
 
 def _state_entries(body: Body) -> list[list[Any]]:
@@ -195,8 +209,7 @@ class ByzantineDoor:
         """Return the honest answer ``told``, changed and signed anew."""
         honest = cbor2.loads(told)
         body = self._lists(cbor2.loads(honest[7]))
-        if isinstance(body, list) and body and isinstance(body[0], list) \
-                and len(body[0]) == 2 and isinstance(body[0][0], bytes):
+        if _has_head(body):
             MODES[mode](body)
         digest = answer.Request.of(method, target, request).digest(
             self._hasher)
