@@ -80,7 +80,9 @@ class Vnfs:
                             block.receipt_key)
         known = contents.vnfs.get(name)
         for other in contents.vnfs.values():
-            if other.name != name and block.vnf_key in other.keys:
+            if other.name != name and (
+                    block.vnf_key in other.keys
+                    or block.receipt_key == other.receipt_key):
                 raise errors.Duplicate(
                     f'This key is registered as {other.name} already.',
                     vnf=other.name)
