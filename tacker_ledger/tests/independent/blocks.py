@@ -3,6 +3,7 @@
 
 import dataclasses
 
+from tacker_ledger.tests.independent import cbor
 from tacker_ledger.tests.independent import hashing
 from tacker_ledger.tests.independent import refusal
 from tacker_ledger.tests.independent import shapes
@@ -81,3 +82,15 @@ def check_inclusion(chain_id: bytes, root: bytes, transaction: bytes,
     refusal.require(index < size, 'bad-proof', 'no such place')
     hashing.check_path(leaf(chain_id, index, size, transaction), index, size,
                        path, root)
+
+
+def genesis_header(chain_id: bytes, federation: bytes, created_ms: int
+                   ) -> Header:
+    """Return the header of height 0.
+
+    :param federation: digest of the genesis document
+    :param created_ms: its time of creation
+    """
+    return parse_header(cbor.encode([
+        1, chain_id, 0, bytes(32), hashing.tree_root([]), bytes(32),
+        created_ms, 0, federation]))

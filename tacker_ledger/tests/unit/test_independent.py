@@ -369,6 +369,10 @@ class TestState(IndependentTestCase):
                 blocks.check_inclusion(
                     self.chain_id, header.transactions_root, encoded,
                     unhexed(proof))
+        genesis = loaded['genesis']
+        self.assertEqual(genesis['header_encoded'], blocks.genesis_header(
+            self.chain_id, unhexed(genesis['federation']),
+            genesis['created_ms']).encoded.hex())
         for case in loaded['refused']:
             self.assert_refused(case['code'], case['why'],
                                 blocks.parse_block, unhexed(case['block']))
