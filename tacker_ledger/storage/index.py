@@ -14,6 +14,7 @@ import dataclasses
 import threading
 from typing import Any
 
+from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import enginefacade
 from oslo_log import log as logging
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ LOG = logging.getLogger(__name__)
 #: Blocks read from the chain for one transaction of the database.
 BATCH_BLOCKS = 64
 _RETRY_SECONDS = 2.0
+_DATABASE_ERRORS = (sa_exc.SQLAlchemyError, db_exc.DBError)
 _TABLES = (models.blocks, models.transactions, models.references)
 
 Row = dict[str, Any]
@@ -67,18 +69,20 @@ class Index:
         try:
             self._context.configure(connection=connection, **options)
             self._engine = self._context.writer.get_engine()
+            if self._engine.dialect.name == 'sqlite':
+                sa.event.listen(self._engine, 'connect', _tune_sqlite)
+            with self._engine.connect():
+                pass
         except (sa_exc.ArgumentError, sa_exc.NoSuchModuleError,
                 ImportError, ValueError) as error:
             raise errors.BadOption(
                 f'Option connection in [database]: {error}',
                 option='connection', group='database') from error
-        except sa_exc.SQLAlchemyError as error:
+        except _DATABASE_ERRORS as error:
             raise errors.BadOption(
                 'Option connection in [database]: the database does not '
                 f'answer: {_brief(error)}', option='connection',
                 group='database') from error
-        if self._engine.dialect.name == 'sqlite':
-            sa.event.listen(self._engine, 'connect', _tune_sqlite)
 
     def prepare(self, chain_id: bytes,
                 digest_at: Callable[[int], bytes | None]) -> int:
@@ -204,16 +208,17 @@ class _Failures:
 
     def __exit__(self, kind: Any, error: BaseException | None,
                  trace: Any) -> None:
-        if isinstance(error, sa_exc.SQLAlchemyError):
+        if isinstance(error, _DATABASE_ERRORS):
             raise errors.StorageFailed(
                 f'The index cannot be used: {_brief(error)}') from error
 
 
 def _brief(error: BaseException) -> str:
     """Return the first line: no statements, no parameters, no password."""
-    cause = getattr(error, 'orig', None) or error
-    return f'{type(cause).__name__}: {str(cause).splitlines()[0][:200]}' if (
-        str(cause)) else type(cause).__name__
+    cause = getattr(error, 'inner_exception', None) or error
+    cause = getattr(cause, 'orig', None) or cause
+    text = (str(cause).splitlines() or [''])[0][:200]
+    return f'{type(cause).__name__}: {text}'
 
 
 def _tune_sqlite(connection: Any, record: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import time
@@ -63,21 +64,26 @@ class LedgerStore:
                 f'Option data_directory in [node]: {path}: '
                 f'{error.strerror}', option='data_directory',
                 group='node') from error
-        self._lock = lock.DirectoryLock(path)
-        self.env = environment.Environment(path, max_bytes=max_bytes,
-                                           sync=sync)
-        self.env.bind(genesis.chain_id)
-        self.env.reap_readers()
-        self.chain = chain_module.Chain(self.env)
-        self.votes = votes.VoteLog(self.env)
-        self.enrolments = enrolments.Enrolments(self.env)
-        self.state = state.StateStore(self.env)
-        self._found(genesis, signed)
-        self.nodes = state.MappedNodes(path / state.FILE_NAME)
-        self.tree = state_map.StateMap(self.h, self.nodes, self.state)
-        self._open_map()
-        self._writer = writer.Writer(self.env)
-        self._writer.start()
+        with contextlib.ExitStack() as opened:
+            # a failed start gives back what it has taken
+            opened.enter_context(lock.DirectoryLock(path))
+            self.env = environment.Environment(path, max_bytes=max_bytes,
+                                               sync=sync)
+            opened.callback(self.env.close)
+            self.env.bind(genesis.chain_id)
+            self.env.reap_readers()
+            self.chain = chain_module.Chain(self.env)
+            self.votes = votes.VoteLog(self.env)
+            self.enrolments = enrolments.Enrolments(self.env)
+            self.state = state.StateStore(self.env)
+            self._found(genesis, signed)
+            self.nodes = state.MappedNodes(path / state.FILE_NAME)
+            opened.callback(self.nodes.close)
+            self.tree = state_map.StateMap(self.h, self.nodes, self.state)
+            self._open_map()
+            self._writer = writer.Writer(self.env)
+            self._writer.start()
+            self._opened = opened.pop_all()
 
     def _found(self, genesis: federation_module.Federation,
                signed: bytes) -> None:
@@ -211,9 +217,7 @@ class LedgerStore:
         except errors.StorageFailed as error:
             LOG.warning('The map will be rebuilt at the next start: %s',
                         error.message)
-        self.nodes.close()
-        self.env.close()
-        self._lock.close()
+        self._opened.close()
 
 
 def _addressed(outcome: application.Outcome
