@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings what a plan needs: referenced configurations, by proof."""
 
+import dataclasses
+
 from tacker_ledger.core.configuration import acceptance
 from tacker_ledger.core.configuration import plan as plan_module
 from tacker_ledger.core.configuration import trust as trust_module
@@ -9,11 +11,21 @@ from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core.ledger import payload as payload_module
 from tacker_ledger.core.ledger import state_records
+from tacker_ledger.transport import client as client_module
 from tacker_ledger.vnf_client import fetch
 from tacker_ledger.vnf_client import keys as keys_module
 
-#: (VID, height, transaction id) of one version of a CID
-_Version = tuple[int, int, bytes]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Version:
+    """One version of a CID, where a node says that it stands."""
+
+    vid: int
+    position: trust_module.Position
+    txid: bytes
+    source: client_module.Reply
+
 
 
 class Loader:
@@ -88,7 +100,7 @@ class Loader:
         """Return the id of the transaction that a need means."""
         if need.txid is not None:
             return need.txid
-        record, head_height = self._record(need.cid)
+        record = self._record(need.cid)
         if record is None or (need.vid or 1) > record.latest_vid:
             return None
         if need.vid == record.latest_vid:
@@ -97,38 +109,40 @@ class Loader:
             latest = self._fetcher.transaction(record.latest_txid,
                                                committed=True)
             assert latest is not None
-            if latest.position[0] <= need.height or \
-                    need.height >= head_height:
+            if latest.position[0] <= need.height:
                 return record.latest_txid
         return self._in_history(need, record)
 
-    def _record(self, cid: bytes
-                ) -> tuple[state_records.CidRecord | None, int]:
-        """Return the proven record of a CID and the head it is proven at."""
+    def _record(self, cid: bytes) -> state_records.CidRecord | None:
+        """Return what the state proves of a CID."""
         key = identifiers.cid_state_key(self._h, cid)
-        snapshot = self._fetcher.state([key])
-        value = snapshot.values[key]
+        value = self._fetcher.state([key]).values[key]
         return (None if value is None
-                else state_records.CidRecord.from_bytes(value),
-                snapshot.head.height)
+                else state_records.CidRecord.from_bytes(value))
 
     def _in_history(self, need: plan_module.Need,
                     record: state_records.CidRecord) -> bytes | None:
         """Return the version that a need means out of all there are."""
         versions = self._versions(need.cid, record)
         if need.vid is not None:
-            return next((txid for vid, _height, txid in versions
-                         if vid == need.vid), None)
-        known = [one for one in versions if one[1] <= need.height]
-        # The places are the node's word: prove that the next version came
-        # later, or the one taken is not the latest at that height.
-        for _vid, _height, txid in versions[len(known):len(known) + 1]:
-            following = self._fetcher.transaction(txid, committed=True)
-            if following is None or following.position[0] <= need.height:
-                raise errors.HistoryIncomplete(
-                    'A version stands elsewhere than the history said.',
-                    cid=need.cid.hex())
-        return known[-1][2] if known else None
+            return next((one.txid for one in versions
+                         if one.vid == need.vid), None)
+        # The places are the node's word: the version taken and the one
+        # after it have to stand where it says.
+        known = [one for one in versions if one.position[0] <= need.height]
+        for one in (*known[-1:], *versions[len(known):len(known) + 1]):
+            self._prove(one)
+        return known[-1].txid if known else None
+
+    def _prove(self, version: _Version) -> None:
+        located = self._fetcher.transaction(version.txid, committed=True)
+        assert located is not None
+        if located.position != version.position:
+            error = errors.HistoryIncomplete(
+                'A version stands elsewhere than the history said.',
+                txid=version.txid.hex())
+            self._fetcher.contradicted(version.source, error)
+            raise error
 
     def _versions(self, cid: bytes, record: state_records.CidRecord
                   ) -> list[_Version]:
@@ -136,8 +150,9 @@ class Loader:
             identifiers.cid_state_key(self._h, cid),
             (0, state_records.EMPTY_HEAD),
             (record.history_count, record.history_head),
-            lambda step: (step.transaction.content.vid, step.position[0],
-                          step.transaction.txid))
+            lambda step: _Version(
+                step.transaction.content.vid, step.position,
+                step.transaction.txid, step.source))
 
     def _despite_denial(self, need: plan_module.Need
                         ) -> acceptance.Located | None:
@@ -149,10 +164,10 @@ class Loader:
         :returns: another transaction with that CID and VID, so that the
             plan says what is wrong; None if there is none
         """
-        record, _height = self._record(need.cid)
+        record = self._record(need.cid)
         if record is None:
             return None
-        for vid, _place, txid in self._versions(need.cid, record):
-            if vid == need.vid:
-                return self._fetcher.transaction(txid, committed=True)
+        for one in self._versions(need.cid, record):
+            if one.vid == need.vid:
+                return self._fetcher.transaction(one.txid, committed=True)
         return None

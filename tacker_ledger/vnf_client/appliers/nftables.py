@@ -61,7 +61,7 @@ class NftablesApplier:
                     target=item.target)
             ruleset.check_text(item.target, item.data)
         for _target, state in change.observed:
-            ruleset.decode_state(state)
+            ruleset.decode_state(state, time.time())
         tables = _changed(change)
         if tables:
             self._nft(('-c', '-f', '-'), _script(
@@ -87,7 +87,7 @@ class NftablesApplier:
             self._nft(('-f', '-'), _script(texts), errors.ApplyFailed)
         for target, state in change.observed:
             if target in change.targets():
-                learned[target] = ruleset.decode_state(state)
+                learned[target] = ruleset.decode_state(state, time.time())
         for table, sets in learned.items():
             self._fill(table, sets)
 
@@ -107,7 +107,8 @@ class NftablesApplier:
         """See :meth:`.base.Applier.observe`."""
         states = ((table, self._dynamic(table))
                   for table in sorted(set(self._tables)))
-        return [(table, ruleset.encode_state(sets)) for table, sets in states
+        return [(table, ruleset.encode_state(sets, time.time()))
+                for table, sets in states
                 if any(one.elements for one in sets)]
 
     def _dynamic(self, table: str) -> tuple[ruleset.DynamicSet, ...]:

@@ -12,7 +12,11 @@ Dynamic state is the content of sets and maps which the kernel fills (flags
 
     [{"name": text, "type": ..., "map": ..., "elem": [element, ...]}, ...]
 
-with elements as nft's own JSON writes them.  It may come from another
+with elements as nft's own JSON writes them, sorted, but for one thing: in a
+report ``until`` (a time, seconds since the Unix epoch, rounded down) stands
+in the place of ``expires`` (seconds left).  So a state at rest reads the
+same twice, which is how a migration knows that nothing is new, and no
+element lives longer for having moved.  A report may come from another
 instance, so it is read strictly and rebuilt from what was understood.
 """
 
@@ -39,6 +43,9 @@ _TOKEN = re.compile(
 _NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_.-]{0,127}\Z')
 _SCALAR = re.compile(r'[A-Za-z0-9_.:/*-]{1,128}\Z')
 _SECONDS_MAX = 10 * 365 * 24 * 60 * 60
+_EPOCH_SECONDS_MAX = 2 ** 40
+#: Times in a report are rounded down to these.
+_UNTIL_STEP_SECONDS = 10
 _DYNAMIC_BLOCK = re.compile(
     r'^\t(?:set|map) (\S+) \{\n((?:\t\t.*\n)*)\t\}$', re.MULTILINE)
 _DYNAMIC_FLAGS = re.compile(r'^\t\tflags [^\n]*\b(?:dynamic|timeout)\b',
@@ -144,17 +151,39 @@ def dynamic_sets(terse: str, listed: bytes) -> tuple[DynamicSet, ...]:
     return tuple(sets)
 
 
-def encode_state(sets: tuple[DynamicSet, ...]) -> bytes:
-    """Return the JSON of dynamic sets that have elements."""
+def encode_state(sets: tuple[DynamicSet, ...], now_seconds: float) -> bytes:
+    """Return the JSON of dynamic sets that have elements.
+
+    :param now_seconds: wall clock, since the Unix epoch
+    """
     return json.dumps(
         [{'name': one.name, 'type': one.shape[0], 'map': one.shape[1],
-          'elem': one.elements} for one in sets if one.elements],
+          'elem': sorted((_dated(element, now_seconds)
+                          for element in one.elements), key=json.dumps)}
+         for one in sets if one.elements],
         separators=(',', ':'), sort_keys=True).encode('utf-8')
 
 
-def decode_state(data: bytes) -> tuple[DynamicSet, ...]:
+def _dated(element: Any, now_seconds: float) -> Any:
+    """Return an element with the time at which it ends."""
+    if isinstance(element, list):
+        return [_dated(element[0], now_seconds), element[1]]
+    if not isinstance(element, dict) or 'expires' not in element.get(
+            'elem', {}):
+        return element
+    inner = dict(element['elem'])
+    until = now_seconds + inner.pop('expires')
+    inner['until'] = int(until) // _UNTIL_STEP_SECONDS * _UNTIL_STEP_SECONDS
+    return {'elem': inner}
+
+
+def decode_state(data: bytes, now_seconds: float
+                 ) -> tuple[DynamicSet, ...]:
     """Return the dynamic sets that another instance reported.
 
+    Elements whose time is over are left out.
+
+    :param now_seconds: wall clock, since the Unix epoch
     :raises Malformed: not strictly what :func:`encode_state` writes
     :raises TooLarge: more than is allowed
     """
@@ -165,20 +194,48 @@ def decode_state(data: bytes) -> tuple[DynamicSet, ...]:
         rows = json.loads(data)
         if not isinstance(rows, list) or len(rows) > SETS_MAX_COUNT:
             raise ValueError('not a list of sets')
-        return tuple(_set(row) for row in rows)
+        return tuple(_set(row, now_seconds) for row in rows)
     except (ValueError, RecursionError) as exc:
         raise errors.Malformed(
             f'The observed state is not readable: {exc}.') from exc
 
 
-def _set(row: Any) -> DynamicSet:
+def _set(row: Any, now_seconds: float) -> DynamicSet:
     if not isinstance(row, dict) or row.keys() != {'name', 'type', 'map',
                                                    'elem'}:
         raise ValueError('not a set')
     if not isinstance(row['name'], str) or not _NAME.match(row['name']):
         raise ValueError('not the name of a set')
     return DynamicSet(row['name'], [row['type'], row['map']],
-                      tuple(_elements(row['elem'])))
+                      tuple(_undated(row['elem'], now_seconds)))
+
+
+def _undated(elements: Any, now_seconds: float) -> list[Any]:
+    """Return the elements of a report with the seconds they have left."""
+    if (not isinstance(elements, list)
+            or len(elements) > ELEMENTS_MAX_COUNT):
+        raise ValueError('not a list of elements')
+    return _elements([element for element in (
+        _with_seconds_left(element, now_seconds) for element in elements)
+        if element is not None])
+
+
+def _with_seconds_left(element: Any, now_seconds: float) -> Any:
+    """Return a dated element as nft takes it, None when its time is over."""
+    if isinstance(element, list) and len(element) == 2:
+        first = _with_seconds_left(element[0], now_seconds)
+        return None if first is None else [first, element[1]]
+    if not isinstance(element, dict) or not isinstance(
+            element.get('elem'), dict) or 'until' not in element['elem']:
+        return element
+    inner = dict(element['elem'])
+    until = inner.pop('until')
+    if type(until) is not int or not 0 <= until <= _EPOCH_SECONDS_MAX:
+        raise ValueError('not a time')
+    left = until - now_seconds
+    # More than its set allows at most is no more than that at the start.
+    inner['expires'] = min(int(left), inner.get('timeout', _SECONDS_MAX))
+    return {'elem': inner} if left >= 1 else None
 
 
 def _elements(elements: Any) -> list[Any]:
