@@ -9,6 +9,7 @@ new table has a set of the same shape, and taken over after a migration.
 """
 
 from collections.abc import Sequence
+import time
 from typing import Any
 
 from tacker_ledger.core import codec

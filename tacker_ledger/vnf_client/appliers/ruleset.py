@@ -215,27 +215,27 @@ def _undated(elements: Any, now_seconds: float) -> list[Any]:
     if (not isinstance(elements, list)
             or len(elements) > ELEMENTS_MAX_COUNT):
         raise ValueError('not a list of elements')
-    return _elements([element for element in (
-        _with_seconds_left(element, now_seconds) for element in elements)
-        if element is not None])
+    return _elements([left for element in elements
+                      for left in _with_seconds_left(element, now_seconds)])
 
 
-def _with_seconds_left(element: Any, now_seconds: float) -> Any:
-    """Return a dated element as nft takes it, None when its time is over."""
+def _with_seconds_left(element: Any, now_seconds: float) -> list[Any]:
+    """Return a dated element as nft takes it; none when its time is over."""
     if isinstance(element, list) and len(element) == 2:
-        first = _with_seconds_left(element[0], now_seconds)
-        return None if first is None else [first, element[1]]
+        return [[first, element[1]] for first
+                in _with_seconds_left(element[0], now_seconds)]
     if not isinstance(element, dict) or not isinstance(
             element.get('elem'), dict) or 'until' not in element['elem']:
-        return element
+        return [element]
     inner = dict(element['elem'])
     until = inner.pop('until')
     if type(until) is not int or not 0 <= until <= _EPOCH_SECONDS_MAX:
         raise ValueError('not a time')
-    left = until - now_seconds
-    # More than its set allows at most is no more than that at the start.
-    inner['expires'] = min(int(left), inner.get('timeout', _SECONDS_MAX))
-    return {'elem': inner} if left >= 1 else None
+    left = int(until - now_seconds)
+    # Where the clocks differ, no more than its set allows at most.
+    timeout = _seconds(inner.get('timeout', _SECONDS_MAX))
+    inner['expires'] = min(left, timeout)
+    return [{'elem': inner}] if left >= 1 else []
 
 
 def _elements(elements: Any) -> list[Any]:

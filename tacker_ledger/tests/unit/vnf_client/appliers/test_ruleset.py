@@ -11,6 +11,7 @@ from tacker_ledger.tests import base
 from tacker_ledger.vnf_client.appliers import ruleset
 
 TABLE = 'inet tenant'
+NOW = 1_700_000_000.0
 GOOD = (
     b'table inet tenant { }',
     b'\n# a comment { "\ntable inet tenant {\n chain c {\n'
@@ -89,19 +90,47 @@ class TestState(base.TestCase):
                             **changes}]).encode()
 
     def test_round_trip(self):
-        sets = ruleset.decode_state(self.state(*self.ELEMENTS))
+        sets = ruleset.decode_state(self.state(*self.ELEMENTS), NOW)
         self.assertEqual(self.ELEMENTS, sets[0].elements)
+        again = ruleset.decode_state(
+            ruleset.encode_state(sets, NOW + 3), NOW + 3)
+        # 50 seconds were left, rounded down; 3 became none.
         self.assertEqual(
-            sets, ruleset.decode_state(ruleset.encode_state(sets)))
+            [47], [element['elem']['expires'] for element
+                   in again[0].elements if isinstance(element, dict)
+                   and 'expires' in element.get('elem', {})])
+        self.assertEqual(len(self.ELEMENTS) - 1, len(again[0].elements))
+
+    def test_a_state_at_rest_reads_the_same_later(self):
+        def report(seconds: int, *order: str) -> bytes:
+            elements = [{'elem': {'val': value, 'timeout': 3600,
+                                  'expires': 3605 - seconds}}
+                        for value in order]
+            sets = ruleset.decode_state(self.state(*elements), NOW)
+            return ruleset.encode_state(sets, NOW + seconds)
+
+        first = report(1, '10.0.0.1', '10.0.0.2')
+        self.assertEqual(first, report(4, '10.0.0.2', '10.0.0.1'))
+        (there,) = ruleset.decode_state(first, NOW + 100)
+        self.assertEqual([3500, 3500], [
+            element['elem']['expires'] for element in there.elements])
+        self.assertEqual((), ruleset.decode_state(
+            first, NOW + 4000)[0].elements)
+
+    def test_no_clock_lengthens_a_life(self):
+        (one,) = ruleset.decode_state(self.state({'elem': {
+            'val': '10.0.0.1', 'timeout': 60, 'until': 1_800_000_000}}), NOW)
+        self.assertEqual(60, one.elements[0]['elem']['expires'])
 
     def test_only_what_is_known_is_rebuilt(self):
         (one,) = ruleset.decode_state(self.state({'elem': {
-            'val': '10.0.0.1', 'counter': {'packets': 5}, 'comment': 'x'}}))
+            'val': '10.0.0.1', 'counter': {'packets': 5}, 'comment': 'x'}}),
+            NOW)
         self.assertEqual(({'elem': {'val': '10.0.0.1'}},), one.elements)
 
     def test_an_expiry_of_zero_would_mean_none(self):
         (one,) = ruleset.decode_state(self.state({'elem': {
-            'val': '10.0.0.1', 'expires': 0}}))
+            'val': '10.0.0.1', 'expires': 0}}), NOW)
         self.assertEqual(1, one.elements[0]['elem']['expires'])
 
     def test_bad(self):
@@ -111,14 +140,19 @@ class TestState(base.TestCase):
                 self.state(-1), self.state(1.5), self.state(None),
                 self.state(True and {'elem': {}}),
                 self.state({'elem': {'val': '1', 'expires': -1}}),
+                self.state({'elem': {'val': '1', 'until': -1}}),
+                self.state({'elem': {'val': '1', 'until': 'x'}}),
+                self.state({'elem': {'val': '1', 'timeout': 'x',
+                                     'until': 1_800_000_000}}),
                 self.state({'concat': ['1'] * 50}),
                 self.state({'payload': {}}), self.state(['1', '2', '3']),
                 self.state(name='a b'), self.state(name=5),
                 self.state(extra=1), self.state(elem='x')):
-            self.assertRaises(errors.FormatError, ruleset.decode_state, state)
+            self.assertRaises(errors.FormatError, ruleset.decode_state,
+                              state, NOW)
 
     def test_additions(self):
-        sets = ruleset.decode_state(self.state('10.0.0.1'))
+        sets = ruleset.decode_state(self.state('10.0.0.1'), NOW)
         (command,) = json.loads(ruleset.additions(TABLE, sets))['nftables']
         self.assertEqual(
             {'family': 'inet', 'table': 'tenant', 'name': 'blocked',
