@@ -13,6 +13,7 @@ from typing import Any
 from typing import Protocol
 
 import falcon
+from keystoneauth1 import exceptions as keystone_exceptions
 from keystonemiddleware import auth_token
 from oslo_context import context as oslo_context
 from oslo_log import log as logging
@@ -287,9 +288,17 @@ class _Healthchecked:
 def _with_keystone(conf: Any, app: Any) -> Any:
     # Whether a token is needed is decided above: the version document is
     # for everybody, and a refusal has the form of all our errors.
-    authenticated = auth_token.AuthProtocol(
-        app, {'oslo_config_config': conf, 'delay_auth_decision': True})
+    group = 'keystone_authtoken'
+    try:
+        authenticated = auth_token.AuthProtocol(
+            app, {'oslo_config_config': conf, 'delay_auth_decision': True})
+    except keystone_exceptions.MissingRequiredOptions as error:
+        raise conf_module.missing(
+            ', '.join(option.name for option in error.options), group
+        ) from error
+    except keystone_exceptions.NoMatchingPlugin as error:
+        raise conf_module.bad('auth_type', group, str(error)) from error
     options = conf.keystone_authtoken
     if not options.auth_type and not options.auth_section:
-        raise conf_module.missing('auth_type', 'keystone_authtoken')
+        raise conf_module.missing('auth_type', group)
     return authenticated
