@@ -25,7 +25,7 @@ _SIGNED_VOTE = codec.Record(
     codec.Bytes.exact(hashing.DIGEST_BYTES),
     codec.Bytes.exact(messages.SIGNATURE_BYTES))
 _SCHEMA = codec.Record(
-    codec.Const(VERSION), codec.Bytes.exact(hashing.DIGEST_BYTES),
+    codec.Int(0, 255), codec.Bytes.exact(hashing.DIGEST_BYTES),
     codec.Int(1), codec.Int(0, messages.VIEW_MAX),
     codec.Int(0, limits.MEMBERS_MAX_COUNT - 1),
     codec.Array(_SIGNED_VOTE, 2, 2))
@@ -77,8 +77,11 @@ class Equivocation:
 
         :raises FormatError: not a record
         """
-        _version, federation, height, view, member, votes = codec.decode(
+        version, federation, height, view, member, votes = codec.decode(
             data, _SCHEMA, _MAX_BYTES)
+        if version != VERSION:
+            raise errors.UnsupportedVersion(
+                f'evidence of version {version}', known=[VERSION])
         one, other = (SignedVote(*vote) for vote in votes)
         return cls(federation, height, view, member, (one, other))
 

@@ -27,7 +27,7 @@ from tacker_ledger.core import limits
 VERSION = 1
 _TARGET_MAX_BYTES = 32 * 1024
 _SCHEMA = codec.Record(
-    codec.Const(VERSION),
+    codec.Int(0, 255),
     codec.Record(codec.Text(16), codec.Text(_TARGET_MAX_BYTES),
                  codec.Bytes.exact(hashing.DIGEST_BYTES)),
     codec.Bytes(1, limits.ANSWER_MAX_BYTES), codec.Text(64))
@@ -61,8 +61,11 @@ class Lie:
 
         :raises FormatError: not a record
         """
-        _version, request, answer, reason = codec.decode(
+        version, request, answer, reason = codec.decode(
             data, _SCHEMA, _MAX_BYTES)
+        if version != VERSION:
+            raise errors.UnsupportedVersion(
+                f'lie of version {version}', known=[VERSION])
         return cls(answer_module.Request(*request), answer, reason)
 
 

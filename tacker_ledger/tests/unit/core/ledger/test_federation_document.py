@@ -111,7 +111,7 @@ class TestDocument(base.TestCase):
         for place, value in ((1, bytes(15)), (2, -1), (3, bytes(31)),
                              (6, 'x' * 33), (7, ()), (8, 0),
                              (9, ((0, 0),)), (11, b'')):
-            wrong = fields[:place] + [value] + fields[place + 1:]
+            wrong = [*fields[:place], value, *fields[place + 1:]]
             self.assertRaises(errors.Malformed,
                               federation_document.Document.from_bytes,
                               codec.encode(wrong))

@@ -84,7 +84,7 @@ class TestStored(test_light_client.LightClientCase):
                                    10 ** 6))
         for place, value in ((1, bytes(32)), (2, ((b'\x00', 0),)),
                              (4, (b'\x00', b''))):
-            wrong = fields[:place] + [value] + fields[place + 1:]
+            wrong = [*fields[:place], value, *fields[place + 1:]]
             self.assertRaises(
                 (errors.CorruptStore, errors.FormatError),
                 TrustedState.from_bytes, codec.encode(wrong))
