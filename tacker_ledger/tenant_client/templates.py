@@ -36,9 +36,6 @@ class Templates:
 
     def __init__(self, context: context_module.Context) -> None:
         self._context = context
-        #: By vendor: notices at a height; a command asks for many at once.
-        self._notices: dict[bytes, tuple[
-            int, list[payload_module.TemplateWithdrawal]]] = {}
 
     def publish(self, key: keys_module.Key, *, applier: str, target: str,
                 data: bytes, vendor: str, version_label: str = '',
@@ -97,15 +94,7 @@ class Templates:
         if not isinstance(opened.payload, payload_module.Template):
             raise errors.WrongPayload(
                 f'The CID {cid.hex()} is no template.', cid=cid.hex())
-        return self._view(opened)
-
-    def _view(self, opened: context_module.Opened) -> TemplateView:
-        assert isinstance(opened.payload, payload_module.Template)
-        content = opened.content
-        notice = self.notice(opened.transaction.sender_id, content.cid,
-                             content.vid)
-        return TemplateView(opened, opened.payload,
-                            (notice,) if notice else ())
+        return _view(opened, self._withdrawals(opened.transaction.sender_id))
 
     def list_all(self, sender_id: bytes | None = None) -> list[TemplateView]:
         """Return the newest version of each template, by the indexes.
@@ -120,6 +109,7 @@ class Templates:
                 for row in self._context.ledger.search(**filters)
                 if not row.get('recipient')}
         found = []
+        notices: dict[bytes, list[payload_module.TemplateWithdrawal]] = {}
         for placed in self._context.ledger.newest_versions(sorted(cids)):
             content = placed.transaction.content
             if (not isinstance(content, transaction_module.Configuration)
@@ -130,7 +120,10 @@ class Templates:
             except (errors.FormatError, errors.DecisionError):
                 continue
             if isinstance(opened.payload, payload_module.Template):
-                found.append(self._view(opened))
+                vendor = placed.transaction.sender_id
+                if vendor not in notices:
+                    notices[vendor] = self._withdrawals(vendor)
+                found.append(_view(opened, notices[vendor]))
         return found
 
     def notice(self, sender_id: bytes, cid: bytes, vid: int | None) -> str:
@@ -140,18 +133,10 @@ class Templates:
         """
         if vid is None:
             return ''
-        for withdrawal in self._withdrawals(sender_id):
-            if (withdrawal.cid == cid
-                    and withdrawal.first_vid <= vid <= withdrawal.last_vid):
-                return withdrawal.reason or 'withdrawn'
-        return ''
+        return '; '.join(_reasons(self._withdrawals(sender_id), cid, vid))
 
     def _withdrawals(self, sender_id: bytes
                      ) -> list[payload_module.TemplateWithdrawal]:
-        height = self._context.ledger.height
-        known = self._notices.get(sender_id)
-        if known is not None and known[0] == height:
-            return known[1]
         rows = self._context.ledger.search(
             sender=sender_id.hex(),
             type=transaction_module.TYPE_CONFIGURATION)
@@ -170,5 +155,19 @@ class Templates:
             if isinstance(opened.payload,
                           payload_module.TemplateWithdrawal):
                 found.append(opened.payload)
-        self._notices[sender_id] = height, found
         return found
+
+
+def _view(opened: context_module.Opened,
+          withdrawals: list[payload_module.TemplateWithdrawal]
+          ) -> TemplateView:
+    assert isinstance(opened.payload, payload_module.Template)
+    content = opened.content
+    return TemplateView(opened, opened.payload, tuple(
+        _reasons(withdrawals, content.cid, content.vid)))
+
+
+def _reasons(withdrawals: list[payload_module.TemplateWithdrawal],
+             cid: bytes, vid: int) -> list[str]:
+    return [item.reason or 'withdrawn' for item in withdrawals
+            if item.cid == cid and item.first_vid <= vid <= item.last_vid]
