@@ -47,9 +47,7 @@ def make_conf(argv: Sequence[str] = (), *,
         has a value that is not allowed; the message names it
     """
     conf = cfg.ConfigOpts()
-    for group, options in groups:
-        conf.register_group(group)
-        conf.register_opts(list(options), group=group)
+    register_groups(conf, groups)
     for function in register:
         function(conf)
     extra: dict[str, Any] = {}
@@ -64,6 +62,17 @@ def make_conf(argv: Sequence[str] = (), *,
     check(conf, groups)
     _anchor_paths(conf, groups)
     return conf
+
+
+def register_groups(conf: cfg.ConfigOpts,
+                    groups: Iterable[tuple[Any, Iterable[Any]]]) -> None:
+    """Register (group, options) pairs on a configuration object."""
+    for group, options in groups:
+        # the object given would share its values with every other
+        # configuration object that it is registered on
+        conf.register_group(cfg.OptGroup(group.name, group.title,
+                                         group.help))
+        conf.register_opts(list(options), group=group.name)
 
 
 def check(conf: cfg.ConfigOpts,

@@ -204,7 +204,7 @@ class Node:
         self.indexer.start()
         await self.registry.configure(identity_module.enrolled_keys(
             self.conf))
-        await self.engine.start(self.has_quorum())
+        await self.engine.start(self.may_vote())
         self._engine_started = True
         for member in self.hub.up():
             self.engine.connected(member)
@@ -251,6 +251,10 @@ class Node:
     def has_quorum(self) -> bool:
         """Return whether enough members hold this process for its member."""
         return len(self.hub.up()) + 1 >= self.application.federation.quorum
+
+    def may_vote(self) -> bool:
+        """Return whether this process may sign."""
+        return self.problem is None and self.has_quorum()
 
     def refusal(self) -> errors.LedgerError | None:
         """Return why no submission can be taken at present, if so."""
@@ -392,6 +396,8 @@ class Node:
         """See ``engine.base.Host``."""
         LOG.critical('This node votes no more: %s: %s', code, reason)
         self.problem = errors.from_dict({'code': code, 'message': reason})
+        if self._engine_started:
+            self.engine.voting(False)
 
     # What members send; see switchboard.Parts
 
@@ -439,7 +445,7 @@ class Node:
         """A link has come up."""
         self.registry.connected(member)
         if self._engine_started:
-            self.engine.voting(self.has_quorum())
+            self.engine.voting(self.may_vote())
             self.engine.connected(member)
             self.intake.resend(member)
 
@@ -447,7 +453,7 @@ class Node:
         """A link is gone."""
         self.sync.forget(member)
         if self._engine_started:
-            self.engine.voting(self.has_quorum())
+            self.engine.voting(self.may_vote())
 
     def cut(self, member: int, reason: str) -> None:
         """End a member's link; it may come again."""

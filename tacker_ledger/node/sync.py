@@ -117,7 +117,10 @@ class Sync:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self.catch_up()
+            try:
+                await self.catch_up()
+            except errors.StorageFailed as error:
+                LOG.error('Catching up has stopped: %s', error.message)
             # claims that nobody could show are looked at again later
             await asyncio.sleep(_FORGIVE_SECONDS)
 

@@ -43,6 +43,8 @@ STOP_SECONDS = 20.0
 _FIRST_PORT = 20_000
 _LAST_PORT = 32_000
 _PORTS = 300
+#: Looked up when the process starts: tests change where temporary files go.
+_LOCKS = pathlib.Path(tempfile.gettempdir())
 _ENROLMENT_LABEL = 'test'
 
 #: group -> option -> value
@@ -70,8 +72,7 @@ class PortRange:
         raise AssertionError('no free ports')
 
     def _take(self, start: int) -> bool:
-        path = pathlib.Path(tempfile.gettempdir()).joinpath(
-            f'tacker-ledger-ports-{os.getuid()}-{start}.lock')
+        path = _LOCKS / f'tacker-ledger-ports-{os.getuid()}-{start}.lock'
         self._handle = open(path, 'w')  # noqa: SIM115
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

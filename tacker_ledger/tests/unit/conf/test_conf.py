@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of options and of the messages about wrong ones."""
 
+import pathlib
 import subprocess
 import sys
 
@@ -62,6 +63,15 @@ class TestMakeConf(base.TestCase):
         second = self.make(self.complete('pool_max_transactions = 7'))
         self.assertEqual(7, second.node.pool_max_transactions)
         self.assertEqual(20_000, first.node.pool_max_transactions)
+        first.set_override('pool_max_transactions', 5, 'node')
+        self.assertEqual(7, second.node.pool_max_transactions)
+
+    def test_relative_paths_start_at_the_file(self):
+        made = self.make(self.complete('socket_file = /run/x.sock'))
+        directory = pathlib.Path(made.config_file[0]).parent.resolve()
+        self.assertEqual(str(directory / 'x'), made.node.data_directory)
+        self.assertEqual('/run/x.sock', made.node.socket_file)
+        self.assertEqual('', made.door.key_file)
 
 
 class TestOpts(base.TestCase):
