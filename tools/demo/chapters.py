@@ -229,33 +229,29 @@ def auditor_checks(stage: stage_module.Stage, observed: dict) -> None:
     history = stage.tenant.run('audit', 'show', stage.cids['firewall'])
     observed['versions_in_the_history'] = [row['vid'] for row in history]
     check(len(history) == 2 + len(LIES), 'the history is not complete')
-    for node in stage.federation.nodes:
-        node.stop()
-    files = stage.directory / 'exported'
-    manage = str(processes.BIN / 'tacker-ledger-manage')
-    home = stage.federation.home(0)
-    _run(stage, manage, '--config-file', str(home / 'tacker-ledger.conf'),
-         'chain', 'export', str(files))
-    verified = _run(stage, manage, 'chain', 'verify', str(files))
+    exported = stage.directory / 'exported.chain'
+    _manage(stage, 'chain', 'export',
+            str(stage.federation.home(0) / 'data'), str(exported))
+    chain = ('--chain-id', stage.federation.status(0)['chain_id'])
+    verified = _manage(stage, 'chain', 'verify', *chain, str(exported))
     observed['verified_from_genesis'] = verified.splitlines()[-1]
-    target = max((path for path in files.rglob('*') if path.is_file()),
-                 key=lambda path: path.stat().st_size)
-    data = bytearray(target.read_bytes())
+    data = bytearray(exported.read_bytes())
     data[len(data) // 2] ^= 1
-    target.write_bytes(bytes(data))
-    stage.say('One bit of the exported files is turned over.')
-    done = subprocess.run([manage, 'chain', 'verify', str(files)],
-                          capture_output=True, text=True, timeout=60)
-    observed['altered_copy'] = (done.stderr or done.stdout
-                                ).strip().splitlines()[-1]
-    check(done.returncode != 0, 'the altered copy was believed')
-    stage.federation.start()
+    exported.write_bytes(bytes(data))
+    stage.say('One bit in the middle of the exported file is turned over.')
+    try:
+        _manage(stage, 'chain', 'verify', *chain, str(exported))
+    except NotSo as refused:
+        observed['altered_copy'] = str(refused).splitlines()[-1]
+    check('altered_copy' in observed, 'the altered copy was believed')
 
 
-def _run(stage: stage_module.Stage, *argv: str) -> str:
-    stage.say('$ ' + ' '.join([argv[0].rpartition('/')[2], *argv[1:]]))
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
-    check(done.returncode == 0, done.stderr.strip())
+def _manage(stage: stage_module.Stage, *words: str) -> str:
+    stage.say('$ tacker-ledger-manage ' + ' '.join(words))
+    done = subprocess.run(
+        [str(processes.BIN / 'tacker-ledger-manage'), *words],
+        capture_output=True, text=True, timeout=60)
+    check(done.returncode == 0, done.stderr.strip() or done.stdout.strip())
     return done.stdout.strip()
 
 
