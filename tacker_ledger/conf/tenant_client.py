@@ -9,13 +9,8 @@ GROUP = cfg.OptGroup(
 
 OPTIONS = [
     cfg.StrOpt(
-        'directory', default='~/.local/share/tacker-ledger',
-        help='Directory of the tenant\'s keys, inventory and verified '
-             'head.'),
-    cfg.StrOpt(
         'federation_document', default='',
-        help='File with the signed federation document at genesis, or the '
-             'one in force at the floor.'),
+        help='File with the signed federation document of genesis.'),
     cfg.StrOpt(
         'ca_file', default='',
         help='Certificate of the federation CA (PEM), to which HTTPS to the '
@@ -32,6 +27,14 @@ OPTIONS = [
         'key_passphrase_file', default='',
         help='File with a passphrase which encrypts the keys at rest; '
              'empty: they are protected by file permissions alone.'),
+    cfg.StrOpt(
+        'recovery_key_file', default='',
+        help='Public key, as exported, of the recovery key which is to open '
+             'all that is published; empty: none.'),
+    cfg.StrOpt(
+        'auditor_key_file', default='',
+        help='Public key, as exported, of an auditor who is to open all '
+             'that is published; empty: none.'),
     cfg.StrOpt(
         'crypto_provider', default='',
         help='Cryptographic library, a name in the entry point group '

@@ -97,10 +97,6 @@ class Context:
         self.inventory = inventory
         self.ledger = ledger
         self.sender = sender
-        #: Public half of the auditor's key, if the tenant lets one in.
-        self.auditor: suite_module.KeyDocument | None = None
-        #: Public half of the recovery key, if it shall open all.
-        self.recovery: suite_module.KeyDocument | None = None
 
     @property
     def h(self) -> hashing.Hasher:
@@ -136,7 +132,7 @@ class Context:
             content_key=self.provider.random_bytes(
                 envelope.CONTENT_KEY_BYTES),
             cid=cid, recipient=recipient, recipient_id=recipient_id,
-            recovery=self.recovery, auditor=self.auditor,
+            recovery=self.profile.recovery, auditor=self.profile.auditor,
             description=description, apply_before=apply_before,
             apply_after=apply_after)
 

@@ -14,14 +14,14 @@ import pathlib
 import re
 from typing import Any
 
-from oslo_config import cfg
 from stevedore import driver as stevedore_driver
 from stevedore import exception as stevedore_exception
 
-from tacker_ledger.conf import tenant_client as options
+from tacker_ledger import conf as conf_module
 from tacker_ledger.core.configuration import bootstrap
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.crypto.providers import base as provider_module
+from tacker_ledger.core.crypto import suite as suite_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import federation
 from tacker_ledger.core import limits
@@ -53,6 +53,7 @@ class Profile:
     :param signed_genesis: its signed document, encoded
     :param ca_pem: text; None to trust the system's authorities
     :param nodes: (URL, member index)
+    :param recovery, auditor: keys that open all that is published
     """
 
     genesis: federation.Federation
@@ -65,6 +66,8 @@ class Profile:
     suite: str
     request_timeout_seconds: float
     commit_timeout_seconds: float
+    recovery: suite_module.KeyDocument | None = None
+    auditor: suite_module.KeyDocument | None = None
 
 
 def default_directory() -> pathlib.Path:
@@ -76,6 +79,7 @@ def default_directory() -> pathlib.Path:
 def create(store: store_module.Store, *, signed_genesis: bytes,
            ca_pem: str | None, nodes: Sequence[str] = (),
            suite: str = 'rsa2048', passphrase_file: str = '',
+           recovery_key_file: str = '', auditor_key_file: str = '',
            crypto_provider: str = '') -> Profile:
     """Write a profile and return it.
 
@@ -103,6 +107,8 @@ def create(store: store_module.Store, *, signed_genesis: bytes,
                  f'ca_file = {CA_FILE if ca_pem is not None else ""}',
                  f'nodes = {",".join(nodes)}', f'suite = {suite}',
                  f'key_passphrase_file = {passphrase_file}',
+                 f'recovery_key_file = {recovery_key_file}',
+                 f'auditor_key_file = {auditor_key_file}',
                  f'crypto_provider = {crypto_provider}', '']
         store.write(FILE, '\n'.join(lines).encode('utf-8'))
     return load(store)
@@ -118,32 +124,23 @@ def load(store: store_module.Store, nodes: Sequence[str] = ()) -> Profile:
         raise errors.BadOption(
             f'{store.directory} has no profile: make one with '
             '"vnf ledger init".', directory=str(store.directory))
-    conf = cfg.ConfigOpts()
-    conf.register_group(options.GROUP)
-    conf.register_opts(options.OPTIONS, _GROUP)
-    try:
-        conf(args=[], project='tacker-ledger', prog='tenant',
-             default_config_files=[str(store.path(FILE))],
-             default_config_dirs=[])
-        return _profile(store, conf[_GROUP], nodes)
-    except cfg.Error as error:
-        raise errors.BadOption(f'{store.path(FILE)}: {error}') from error
-    except ValueError as error:
-        raise errors.BadOption(f'{store.path(FILE)}: {error}') from error
+    conf = conf_module.make_conf(
+        groups=conf_module.TENANT_CLIENT, prog='tenant',
+        default_config_files=[str(store.path(FILE))])
+    return _profile(conf[_GROUP], nodes)
 
 
-def _profile(store: store_module.Store, group: cfg.ConfigOpts,
-             nodes: Sequence[str]) -> Profile:
-    signed_genesis = keys.read_data(
-        _beside(store, group.federation_document, 'federation_document'),
-        _FEDERATION_MAX_BYTES)
+def _profile(group: Any, nodes: Sequence[str]) -> Profile:
+    if not group.federation_document:
+        raise conf_module.missing('federation_document', _GROUP)
+    signed_genesis = keys.read_data(group.federation_document,
+                                    _FEDERATION_MAX_BYTES)
     provider = _provider(group.crypto_provider)
     genesis = federation.check_genesis(
         provider, federation.SignedFederation.from_bytes(signed_genesis))
     ca_pem = None
     if group.ca_file:
-        ca_pem = keys.read_text(_beside(store, group.ca_file, 'ca_file'),
-                                bootstrap.CA_MAX_CHARS)
+        ca_pem = keys.read_text(group.ca_file, bootstrap.CA_MAX_CHARS)
     passphrase = None
     if group.key_passphrase_file:
         passphrase = keystore_file.read_passphrase(
@@ -152,16 +149,14 @@ def _profile(store: store_module.Store, group: cfg.ConfigOpts,
         genesis, signed_genesis, ca_pem,
         parse_nodes(genesis, nodes or group.nodes), group.keystore,
         passphrase, provider, group.suite, group.request_timeout_seconds,
-        group.commit_timeout_seconds)
+        group.commit_timeout_seconds, _public(group.recovery_key_file),
+        _public(group.auditor_key_file))
 
 
-def _beside(store: store_module.Store, name: str, option: str
-            ) -> pathlib.Path:
-    """Return a path; a relative one starts in the tenant's directory."""
+def _public(name: str) -> suite_module.KeyDocument | None:
     if not name:
-        raise errors.BadOption(f'{store.path(FILE)}: {option} is missing.',
-                               option=option)
-    return store.directory / pathlib.Path(name).expanduser()
+        return None
+    return keys.read_public_file(pathlib.Path(name).expanduser())
 
 
 def _provider(name: str) -> provider_module.Provider:

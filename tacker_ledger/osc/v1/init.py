@@ -42,6 +42,13 @@ class Init(base.ShowOne):
         parser.add_argument(
             '--passphrase-file', metavar='<file>', default='',
             help=_('File with the passphrase that protects the keys'))
+        for name, text in (
+                ('recovery', _('Public key of the recovery key that is to '
+                               'open all that is published')),
+                ('auditor', _('Public key of an auditor who is to open all '
+                              'that is published'))):
+            parser.add_argument(f'--{name}-key', metavar='<file>',
+                                default='', help=text)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Columns:
@@ -52,9 +59,6 @@ class Init(base.ShowOne):
             for name in _CA:
                 if not ca and (directory / name).exists():
                     ca = directory / name
-        passphrase_file = parsed_args.passphrase_file
-        if passphrase_file:
-            passphrase_file = str(pathlib.Path(passphrase_file).absolute())
         place = store.Store(self.app.options.ledger_dir
                             or profile.default_directory())
         made = profile.create(
@@ -62,7 +66,9 @@ class Init(base.ShowOne):
                 federation, limits.FEDERATION_SIGNED_MAX_BYTES),
             ca_pem=keys.read_text(ca, bootstrap.CA_MAX_CHARS) if ca else None,
             nodes=parsed_args.node, suite=parsed_args.suite,
-            passphrase_file=passphrase_file)
+            passphrase_file=_absolute(parsed_args.passphrase_file),
+            recovery_key_file=_absolute(parsed_args.recovery_key),
+            auditor_key_file=_absolute(parsed_args.auditor_key))
         self._check_ca(made)
         return (('directory', 'chain', 'members', 'nodes'),
                 (str(place.directory), made.genesis.chain_id.hex(),
@@ -75,3 +81,7 @@ class Init(base.ShowOne):
             self.log.warning(
                 'No CA was given (%s): the nodes\' certificates are checked '
                 'against the system\'s authorities.', errors.BadOption.code)
+
+
+def _absolute(name: str) -> str:
+    return str(pathlib.Path(name).absolute()) if name else ''

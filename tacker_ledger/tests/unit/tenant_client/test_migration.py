@@ -284,8 +284,8 @@ class TestTrouble(MigrationCase):
     def test_a_path_that_does_not_switch_is_led_back(self):
         item = self.new(path_switch=self.script(
             'sys.exit(sys.argv[-1] == "switch")\n'))
-        error, found = self.assert_stopped(errors.ApplyFailed, item,
-                                           State.RECEIVED)
+        _error, found = self.assert_stopped(errors.ApplyFailed, item,
+                                            State.RECEIVED)
         self.assertIs(Path.SOURCE, found.path)
         self.assertIn('status 1', found.note)
         self.assertEqual(['switch', 'switch-back'], self.switched())
@@ -315,8 +315,8 @@ class TestTrouble(MigrationCase):
         self.assert_stopped(errors.Timeout, item, State.REQUESTED)
         self.chain.commit(time_ms=simulator.now_ms() + 8 * 86_400_000)
         self.a.retired = True
-        error, found = self.assert_stopped(errors.Timeout, item,
-                                           State.CREATED)
+        _error, found = self.assert_stopped(errors.Timeout, item,
+                                            State.CREATED)
         self.assertIn('did not answer', found.note)
 
     def test_a_destination_that_refuses(self):
@@ -324,8 +324,8 @@ class TestTrouble(MigrationCase):
             'dry-run-failed' if isinstance(payload, payload_module.Delivery)
             else '')
         item = self.new()
-        error, found = self.assert_stopped(errors.ApplyFailed, item,
-                                           State.DESTINATION_UP)
+        _error, found = self.assert_stopped(errors.ApplyFailed, item,
+                                            State.DESTINATION_UP)
         self.assertIn('dry-run-failed', found.note)
         self.assertIs(Path.SOURCE, found.path)
         self.b.obey = lambda payload: ''
@@ -341,7 +341,7 @@ class TestTrouble(MigrationCase):
                 payload, entries=payload.entries[:1]))
 
         self.b._deliver = partly
-        error, found = self.assert_stopped(
+        _error, found = self.assert_stopped(
             errors.ApplyFailed, self.new(), State.DESTINATION_UP)
         self.assertIn('not in effect there', found.note)
 
@@ -365,8 +365,8 @@ class TestTrouble(MigrationCase):
     def test_no_node(self):
         item = self.new()
         self.doors.down = {0, 1, 2, 3}
-        error, found = self.assert_stopped(errors.NoNode, item,
-                                           State.CREATED)
+        _error, found = self.assert_stopped(errors.NoNode, item,
+                                            State.CREATED)
         self.assertIn('no-node', found.note)
         self.doors.down = set()
         self.assert_moved(self.run_it(item))
@@ -393,8 +393,7 @@ class TestCompromisedSource(MigrationCase):
     """What the source says is compared with the chain."""
 
     def test_an_old_version(self):
-        old = dict((entry.cid, entry) for entry
-                   in self.a.effective.entries())
+        old = {entry.cid: entry for entry in self.a.effective.entries()}
         self.tenant.configurations.update(self.rules, data=b'stricter')
 
         def lie(report):
