@@ -360,7 +360,12 @@ class LocalClient:
                   ) -> Callable[[], None]:
         """See :meth:`submit_module.NodeFacade.subscribe`."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
 
 
 def _chunks(submissions: Sequence[bytes]) -> Iterator[list[bytes]]:

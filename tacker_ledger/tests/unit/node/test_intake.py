@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the way into the pool and on to the leader."""
+
+import asyncio
+
+from tacker_ledger.core.consensus import messages
+from tacker_ledger.core import errors
+from tacker_ledger.core.ledger import transaction as transaction_module
+from tacker_ledger.core import limits
+from tacker_ledger.node import intake
+from tacker_ledger.node import pool as pool_module
+from tacker_ledger.tests import base
+from tacker_ledger.tests import federations
+from tacker_ledger.tests import ledgers
+from tacker_ledger.tests.unit.node import test_pool
+
+
+class Anybody:
+    """An admission driver; ``refuses`` holds sender ids."""
+
+    name = 'test'
+
+    def __init__(self):
+        self.refuses = set()
+
+    def admit(self, submission, transaction, now):
+        if transaction.sender_id in self.refuses:
+            raise errors.NotAdmitted('no')
+
+
+class Host:
+    """A node's part in it."""
+
+    def __init__(self, leader=2):
+        self.member = 1
+        self.problem = None
+        self.leads = leader
+        self.sent = []
+
+    def now_ms(self):
+        return ledgers.START_MS
+
+    def refusal(self):
+        return self.problem
+
+    def leader(self):
+        return self.leads
+
+    def send(self, message, to):
+        self.sent.append((message, to))
+
+
+class TestIntake(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.ledger = ledgers.Ledger(federations.genesis())
+        self.host = Host()
+        self.pool = pool_module.Pool(100, 10 ** 7)
+        self.admission = Anybody()
+        self.known = set()
+
+    def make(self, forward_after_seconds=1000.0):
+        return intake.Intake(
+            self.host, federations.PROVIDER, self.ledger.application,
+            self.ledger.state, self.pool, self.admission,
+            self.known.__contains__, forward_after_seconds)
+
+    def run_scenario(self, scenario, **fields):
+        async def run():
+            made = self.make(**fields)
+            made.start()
+            try:
+                await scenario(made)
+            finally:
+                await made.stop()
+        asyncio.run(run())
+
+    @staticmethod
+    def raw(one) -> bytes:
+        return transaction_module.Submission(one.raw).to_bytes()
+
+    def test_what_is_accepted_goes_to_the_leader_in_one_frame(self):
+        some = [test_pool.transaction(f'{i}') for i in range(3)]
+
+        async def scenario(made):
+            results = await made.submit([self.raw(one) for one in some])
+            self.assertEqual([(one.txid, None) for one in some],
+                             [(r.txid, r.code) for r in results])
+            await asyncio.sleep(0)
+            self.assertEqual([(messages.Transactions(
+                False, tuple(self.raw(one) for one in some)), 2)],
+                self.host.sent)
+            self.assertEqual(3, len(self.pool))
+        self.run_scenario(scenario)
+
+    def test_the_leader_sends_nothing(self):
+        self.host.leads = 1
+
+        async def scenario(made):
+            await made.submit([self.raw(test_pool.transaction('a'))])
+            await asyncio.sleep(0)
+            self.assertEqual([], self.host.sent)
+        self.run_scenario(scenario)
+
+    def test_refusals_in_the_order_of_their_price(self):
+        one = test_pool.transaction('one')
+        bad = bytearray(self.raw(one))
+        at = bad.index(one.signature)
+        bad[at] ^= 1
+        stranger = test_pool.transaction('two', 'stranger')
+        self.admission.refuses.add(stranger.sender_id)
+        foreign = ledgers.digest_transaction(
+            federations.genesis(4, label='other').h, 'foreign')
+        late = test_pool.transaction('late', vid=3)
+
+        async def scenario(made):
+            async def code(raw):
+                result, = await made.submit([raw])
+                return result.code
+            self.assertEqual('malformed', await code(b'junk'))
+            self.assertEqual('bad-hash', await code(self.raw(foreign)))
+            self.assertEqual('bad-signature', await code(bytes(bad)))
+            self.assertEqual('vid-conflict', await code(self.raw(late)))
+            self.assertEqual('not-admitted', await code(self.raw(stranger)))
+            self.assertIsNone(await code(self.raw(one)))
+            self.assertEqual('duplicate', await code(self.raw(one)))
+            self.known.add(stranger.txid)
+            self.assertEqual('duplicate', await code(self.raw(stranger)))
+            self.host.problem = errors.NoQuorum('alone')
+            self.assertEqual('no-quorum', await code(self.raw(one)))
+            self.assertEqual(1, len(self.pool))
+        self.run_scenario(scenario)
+
+    def test_a_timestamp_ahead_of_our_clock(self):
+        far = ledgers.digest_transaction(
+            self.ledger.h, 'far', timestamp_ms=(
+                ledgers.START_MS + limits.TIMESTAMP_FUTURE_MS
+                - limits.POOL_SKEW_MS + 1))
+
+        async def scenario(made):
+            result, = await made.submit([self.raw(far)])
+            self.assertEqual('timestamp-future', result.code)
+        self.run_scenario(scenario)
+
+    def test_what_a_member_forwards_needs_no_admission(self):
+        one = test_pool.transaction('one', 'stranger')
+        self.admission.refuses.add(one.sender_id)
+        other = test_pool.transaction('other')
+
+        async def scenario(made):
+            made.received(3, messages.Transactions(False, (
+                b'junk', self.raw(one), self.raw(one), self.raw(other))))
+            while len(self.pool) < 2:
+                await asyncio.sleep(0)
+            self.assertEqual([one, other],
+                             [held.transaction for held in
+                              self.pool.of_member(3)])
+            # it is not handed on
+            self.assertEqual([], self.host.sent)
+        self.run_scenario(scenario)
+
+    def test_what_a_member_forwards_is_bounded(self):
+        self.patch(intake, '_BACKLOG_MAX_COUNT', 5)
+        raws = tuple(self.raw(test_pool.transaction(f'{i}'))
+                     for i in range(9))
+
+        async def scenario(made):
+            made.received(3, messages.Transactions(False, raws))
+            self.assertEqual(4, made.dropped)
+            made.received(0, messages.Transactions(False, raws[5:6]))
+            while len(self.pool) < 6:
+                await asyncio.sleep(0)
+        self.run_scenario(scenario)
+
+    def test_what_stays_out_of_blocks_is_told_to_all(self):
+        self.patch(intake, '_SWEEP_SECONDS', 0.001)
+        one = test_pool.transaction('one')
+
+        async def scenario(made):
+            await made.submit([self.raw(one)])
+            while not any(to is None for _, to in self.host.sent):
+                await asyncio.sleep(0.001)
+            self.assertEqual(
+                (messages.Transactions(True, (self.raw(one),)), None),
+                self.host.sent[-1])
+        self.run_scenario(scenario, forward_after_seconds=0.005)
+
+    def test_a_member_that_comes_back_hears_it_again_if_it_leads(self):
+        one = test_pool.transaction('one')
+
+        async def scenario(made):
+            await made.submit([self.raw(one)])
+            await asyncio.sleep(0)
+            self.host.sent.clear()
+            made.resend(3)
+            self.assertEqual([], self.host.sent)
+            made.resend(2)
+            self.assertEqual([(messages.Transactions(
+                False, (self.raw(one),)), 2)], self.host.sent)
+        self.run_scenario(scenario)
+
+    def test_large_ones_are_cut_into_frames(self):
+        some = [test_pool.transaction(f'{i}', size=900_000)
+                for i in range(4)]
+
+        async def scenario(made):
+            await made.submit([self.raw(one) for one in some])
+            await asyncio.sleep(0)
+            self.assertEqual([2, 2], [len(message.submissions)
+                                      for message, _ in self.host.sent])
+        self.run_scenario(scenario)
