@@ -231,10 +231,11 @@ class Refused(Effect):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Halted(Effect):
-    """The replica will not go on: a quorum certified what is invalid here.
+    """The replica will not go on; only a person can decide what is next.
 
-    Either this release or its data differs from the others', or more than
-    f members are faulty.  Only a person can decide.
+    A quorum certified what is invalid here (this release or its data differs
+    from the others', or more than f members are faulty), the store cannot be
+    read, or rules are in force that this release does not know.
     """
 
     height: int

@@ -283,7 +283,8 @@ class Replica:
             self._retransmit()
         elif self._may_propose():
             self._propose(allow_empty=name == effects.TIMER_HEARTBEAT)
-            self._arm_proposal()
+            if not self.halted:
+                self._arm_proposal()
 
     def _may_propose(self) -> bool:
         return self.may_vote and self._round.may_propose()
@@ -310,7 +311,13 @@ class Replica:
 
     def _propose(self, *, allow_empty: bool) -> None:
         self._ready = None
-        if self._round.propose(self._now_ms, allow_empty=allow_empty):
+        try:
+            proposed = self._round.propose(self._now_ms,
+                                           allow_empty=allow_empty)
+        except errors.LedgerError as exc:
+            self._halt(exc)
+            return
+        if proposed:
             self._out.cancel(effects.TIMER_BATCH, effects.TIMER_HEARTBEAT)
 
     # Hearing

@@ -187,7 +187,7 @@ class Round:
         """Do all that has become possible.
 
         :raises LedgerError: a quorum certified a block that is not valid
-            here: this side or the other is broken, and nothing may go on
+            here, or our own store cannot be read: nothing may go on
         """
         if self.appending:
             return
@@ -224,6 +224,8 @@ class Round:
             if header.proposer != self.leader:
                 raise errors.BadBlock('proposed in another member\'s name')
             self._judge(proposal.digest)
+        except errors.UnavailableError:
+            raise  # our own store, not the leader's block
         except errors.LedgerError as exc:
             self._refused.add(proposal.digest)
             self._out.refuse(self.leader, self.height, self.view, exc)
@@ -273,7 +275,10 @@ class Round:
                 and _PROPOSE not in self.own)
 
     def propose(self, now_ms: int, *, allow_empty: bool) -> bool:
-        """Propose a block; return whether there was one to propose."""
+        """Propose a block; return whether there was one to propose.
+
+        :raises LedgerError: our own store cannot be read
+        """
         assert self.may_propose() and self.member is not None
         outcome = self._ledger.propose(now_ms, self.member,
                                        allow_empty=allow_empty)

@@ -26,6 +26,8 @@ from tacker_ledger.core import limits
 #: What a block needs beside its transactions, and beside each of them.
 _HEADER_ROOM_BYTES = limits.HEADER_MAX_BYTES + 16
 _HEAD_BYTES = 5
+#: How often a proposer asks for more where all candidates were refused.
+_SELECTIONS_MAX_COUNT = 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Pool(Protocol):
                  error: errors.LedgerError) -> None:
         """Learn that a candidate conflicts with the committed state.
 
-        Called while a block is proposed.
+        Called while a block is proposed; it should not be a candidate
+        again.
         """
 
 
@@ -189,14 +192,17 @@ class Application:
         time_ms = max(now_ms, self._head.time_ms + 1)
         max_bytes = (parameters.block_max_bytes - _HEADER_ROOM_BYTES
                      - _HEAD_BYTES * parameters.batch_max_transactions)
-        selection = state.select(
-            self._h, self._view, time_ms,
-            self._pool.candidates(parameters.batch_max_transactions,
-                                  max_bytes),
-            self._tracker, max_count=parameters.batch_max_transactions,
-            max_bytes=max_bytes, rules=self._rules())
-        for candidate, error in selection.rejected:
-            self._pool.rejected(candidate, error)
+        for _ in range(_SELECTIONS_MAX_COUNT):
+            selection = state.select(
+                self._h, self._view, time_ms, self._pool.candidates(
+                    parameters.batch_max_transactions, max_bytes),
+                self._tracker, max_count=parameters.batch_max_transactions,
+                max_bytes=max_bytes, rules=self._rules())
+            for candidate, error in selection.rejected:
+                self._pool.rejected(candidate, error)
+            # Behind those that were all refused good ones may wait.
+            if selection.accepted or not selection.rejected:
+                break
         if not selection.accepted and not allow_empty:
             return None
         overlay = self._tree.overlay(selection.outcome.changes)

@@ -419,6 +419,7 @@ def select(h: hashing.Hasher, view: StateView, header_time_ms: int,
 
     :param candidates: checked for form, hash and signature
     :param max_bytes: of all accepted transactions together, encoded
+    :raises UnavailableError: the state cannot be read
     """
     judge = _Judge(h, view, header_time_ms, federation, rules)
     accepted: list[transaction_module.Transaction] = []
@@ -432,6 +433,8 @@ def select(h: hashing.Hasher, view: StateView, header_time_ms: int,
             continue
         try:
             judge.take(transaction)
+        except errors.UnavailableError:
+            raise  # the store's fault, not the transaction's
         except errors.LedgerError as exc:
             rejected.append((transaction, exc))
         else:

@@ -575,6 +575,32 @@ class TestAlone(base.TestCase):
 class TestFailures(base.TestCase):
     """Disks that fail and processes that start again."""
 
+    def damage(self, ours):
+        def get(key):
+            raise errors.CorruptStore('damaged')
+
+        self.patch(ours.ledger.application, '_view',
+                   type('Damaged', (), {'get': staticmethod(get)})())
+
+    def test_a_store_that_cannot_be_read_ends_it(self):
+        ours = scene.Scene(1)
+        proposal = ours.proposal(0, ours.block(['one']))
+        self.damage(ours)
+        found = ours.hear(proposal)
+        # The leader is not to blame.
+        self.assertEqual([effects.SetTimer('retransmit', 500),
+                          effects.Halted(1, 'corrupt-store', 'damaged')],
+                         found)
+
+    def test_a_leader_that_cannot_read_its_store(self):
+        ours = scene.Scene(0)
+        self.damage(ours)
+        ours.pool('one')
+        self.assertEqual([effects.Halted(1, 'corrupt-store', 'damaged')],
+                         ours.step(effects.TransactionsReady(300, 400)))
+        # The transactions are not to blame.
+        self.assertEqual([], ours.ledger.pool.refused)
+
     def test_nothing_is_voted_after_a_failed_write(self):
         ours = scene.Scene(1)
         block = ours.block(['one'])

@@ -92,7 +92,23 @@ class TestProposing(ApplicationCase):
         self.assertEqual(1, len(outcome.transactions))
         (refused, error), = self.ledger.pool.refused
         self.assertEqual((early, 'duplicate'), (refused, error.code))
+
+    def test_good_ones_behind_bad_ones_are_found(self):
+        early = [self.make(f'early {n}') for n in range(3)]
+        self.ledger.commit(early)
+        waiting = [*early, self.make('late')]
+        pool = self.ledger.pool
+        pool.candidates = lambda count, size: waiting[:1]
+        pool.rejected = lambda one, error: waiting.remove(one)
+        outcome = self.ledger.application.propose(ledgers.START_MS, 0,
+                                                  allow_empty=False)
+        self.assertEqual((self.make('late'),), outcome.transactions)
+
+    def test_a_pool_that_does_not_learn_ends_the_search(self):
+        early = self.make('early')
+        self.ledger.commit([early])
         self.assertIsNone(self.propose(early))
+        self.assertEqual(16, len(self.ledger.pool.refused))
 
     def test_the_bounds_of_the_document(self):
         smallest = federation_document.Parameters(
