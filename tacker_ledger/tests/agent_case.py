@@ -239,7 +239,7 @@ class AgentCase(base.TestCase):
 
     # What must hold
 
-    def assertNothingChanged(self, do) -> None:  # noqa: N802
+    def assertNothingChanged(self, do) -> None:
         """Assert that files and effective configuration stay as they are."""
         before = (self.vnf.content(), self.vnf.content('dns'),
                   self.vnf.state.effective, self.vnf.state.sequence)
@@ -248,13 +248,13 @@ class AgentCase(base.TestCase):
             self.vnf.content(), self.vnf.content('dns'),
             self.vnf.state.effective, self.vnf.state.sequence))
 
-    def assertPollFails(self, code: str) -> None:  # noqa: N802
+    def assertPollFails(self, code: str) -> None:
         """Assert that a poll fails so, at one node at least, in vain."""
         error = self.assertRaises(errors.LedgerError,
                                   self.assertNothingChanged, self.poll)
         self.assertIn(code, (error.code, *error.details.get('codes', ())))
 
-    def assertRefused(self, code: str, *transactions) -> None:  # noqa: N802
+    def assertRefused(self, code: str, *transactions) -> None:
         """Assert that what was committed is refused so, by receipt."""
         self.commit(*transactions)
         self.assertNothingChanged(self.poll)

@@ -62,7 +62,7 @@ class Step:
     :param position: where the node says that it stands
     :param count: of the history, this one included
     :param head: folded so far
-    :param source: the answer it came in
+    :param source: the answer it came in, as evidence: its bytes alone
     """
 
     position: tuple[int, int]
@@ -125,7 +125,12 @@ class Fetcher:
                                   client_module.Reply],
               judge: Callable[[client_module.Reply], T],
               node: client_module.Node) -> T:
-        self._judging = reply = ask(node)
+        try:
+            self._judging = reply = ask(node)
+        except errors.FormatError:
+            # No answer at all: too much of it, say.
+            self.client.pool.mark_failing(node)
+            raise
         try:
             try:
                 return judge(reply)
@@ -142,6 +147,9 @@ class Fetcher:
         except _LIES as exc:
             self._accuse(self._judging, exc)
             raise
+        finally:
+            # Large answers are not to be kept in memory.
+            self._judging = None
 
     def _accuse(self, reply: client_module.Reply,
                 error: errors.LedgerError) -> None:
@@ -274,6 +282,9 @@ class Fetcher:
         while True:
             _pair, found_key, entries = _body(reply)
             head_height = reply.answer.head_height
+            source = dataclasses.replace(
+                reply, body=None,
+                answer=dataclasses.replace(reply.answer, body=b''))
             if found_key != key or len(entries) > now[0] - count:
                 raise errors.BadAnswer('It is not the history asked for.')
             if not entries:
@@ -288,7 +299,7 @@ class Fetcher:
                 one = self._read(raw)
                 count, head = count + 1, state_records.advance(
                     self.light.h, head, one.txid)
-                taken.append(take(Step(place, count, head, one, reply)))
+                taken.append(take(Step(place, count, head, one, source)))
             if count == now[0]:
                 break
             self._judging = reply = self._page(key, count, now[0],
@@ -334,9 +345,10 @@ class Fetcher:
                                                  inclusion)
             if found.txid != txid:
                 raise errors.BadAnswer('It is another transaction.')
+            transaction_module.verify_signature(
+                self._provider, self.light.h, found)
             height = self.light.certify(header, seal).height
-            return acceptance.Located((height, inclusion[0]),
-                                      self._read(raw))
+            return acceptance.Located((height, inclusion[0]), found)
         try:
             return self._judged(
                 lambda node: self.client.transaction(txid, node=node), judge)

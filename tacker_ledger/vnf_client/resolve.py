@@ -16,7 +16,6 @@ from tacker_ledger.vnf_client import fetch
 from tacker_ledger.vnf_client import keys as keys_module
 
 
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Version:
     """One version of a CID, where a node says that it stands."""
@@ -25,7 +24,6 @@ class _Version:
     position: trust_module.Position
     txid: bytes
     source: client_module.Reply
-
 
 
 class Loader:

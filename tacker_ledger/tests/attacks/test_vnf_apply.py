@@ -28,7 +28,7 @@ class ApplyCase(agent_case.AgentCase):
         self.second = self.author(self.configuration(b'second'), vid=2,
                                   cid=self.first.content.cid)
 
-    def assertBack(self):  # noqa: N802
+    def assertBack(self):
         """Assert that after a restart all is as it was before."""
         self.vnf = self.restart()
         self.assertEqual(b'first', self.vnf.content())
@@ -36,7 +36,7 @@ class ApplyCase(agent_case.AgentCase):
                          self.vnf.state.effective.summary())
         self.assertFalse((self.vnf.root / 'state' / 'journal').exists())
 
-    def assertNotTriedAgain(self):  # noqa: N802
+    def assertNotTriedAgain(self):
         self.assertNothingChanged(self.poll)
         self.assertEqual([(Outcome.REVERTED, 'apply-failed')],
                          [(one.outcome, one.code)
@@ -109,7 +109,8 @@ class TestKilled(ApplyCase):
             self.commit(self.author(self.configuration(b'b'), vid=2,
                                     cid=one.content.cid, to=vnf.document))
             self.kill_at_write(vnf, number)
-            for again in (self.restart(vnf), self.restart(vnf)):
+            for _ in range(2):
+                again = self.restart(vnf)
                 vid = again.state.effective.vid_of(one.content.cid)
                 self.assertEqual({1: b'a', 2: b'b'}[vid], again.content())
                 self.poll(again)

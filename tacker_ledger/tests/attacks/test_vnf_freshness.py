@@ -266,7 +266,7 @@ class _Past:
 class TestClocks(FreshnessCase):
     """The wall clock is wrong; the chain is right."""
 
-    def assertSuspectAlone(self, wall_ms):  # noqa: N802
+    def assertSuspectAlone(self, wall_ms):
         """One node is not enough: f + 1 have to say what time it is."""
         self.vnf.clocks.wall_ms = wall_ms
         self.publish()
@@ -275,7 +275,7 @@ class TestClocks(FreshnessCase):
         self.assertEqual(('clock-suspect',),
                          self.vnf.agent.alarms.standing())
 
-    def assertRecovers(self, *members):  # noqa: N802
+    def assertRecovers(self, *members):
         self.only(*members)
         self.poll()
         self.assertEqual((), self.vnf.agent.alarms.standing())

@@ -41,7 +41,7 @@ class LyingNodeCase(agent_case.AgentCase):
             return body
         self.doors[0].lie = told
 
-    def assertRefusedAndNamed(self, code, convicted=True):  # noqa: N802
+    def assertRefusedAndNamed(self, code, convicted=True):
         """Assert what happens alone with the liar, and beside others."""
         self.only(0)
         self.assertPollFails(code)
@@ -51,7 +51,7 @@ class LyingNodeCase(agent_case.AgentCase):
         self.poll()
         self.assertEqual(b'good', self.vnf.content())
 
-    def assertConvicted(self, code, convicted):  # noqa: N802
+    def assertConvicted(self, code, convicted):
         (name,) = [name for name in self.vnf.evidence()
                    if name.startswith(f'0-{code}-')]
         self.assertEqual(convicted, name.endswith('.lie'), name)

@@ -8,8 +8,8 @@ signature and order, not meaning.  What a VNF obeys it decides itself.
 import zlib
 
 from tacker_ledger.core import codec
-from tacker_ledger.core import errors
 from tacker_ledger.core.crypto import envelope
+from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import authoring
 from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core.ledger import payload
@@ -202,8 +202,8 @@ class TestReferences(agent_case.AgentCase):
             self.configuration(b'x'), apply_before=[pinned]))
 
     def test_partial_bundle(self):
-        """One part of a plan is kept back by every node: nothing of the
-        rest is applied."""
+        """One part of a plan is kept back: nothing of the rest is applied.
+        """
         self.commit(self.author(self.configuration(b'x'), apply_before=[
             self.reference(self.v1)]))
         for door in self.doors:
@@ -429,8 +429,8 @@ class TestRequests(agent_case.AgentCase):
         self.assertNothingChanged(self.poll)
 
     def test_compromised_vnf_answering_into_a_configuration(self):
-        """Its answer has a slot's CID: no plan can take it for the latest
-        version of a configuration."""
+        """Its answer has a slot's CID: it is no version of a configuration.
+        """
         one = self.author(self.configuration(b'own'))
         self.commit(one)
         self.poll()

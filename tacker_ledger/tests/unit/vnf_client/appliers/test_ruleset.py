@@ -14,8 +14,8 @@ TABLE = 'inet tenant'
 NOW = 1_700_000_000.0
 GOOD = (
     b'table inet tenant { }',
-    b'\n# a comment { "\ntable inet tenant {\n chain c {\n'
-    b'  log prefix "brace } and # hash" ; drop\n }\n};\n',
+    (b'\n# a comment { "\ntable inet tenant {\n chain c {\n'
+     b'  log prefix "brace } and # hash" ; drop\n }\n};\n'),
     b'table inet tenant { chain a { } }\ntable inet tenant { chain b { } }',
     b'table inet tenant {\n comment "include \\"\n}',
     b'table inet tenant { \\\n}',
@@ -138,7 +138,7 @@ class TestState(base.TestCase):
                 b'', b'{}', b'[5]', b'[' * 9999, b'x' * 3_000_000,
                 self.state('10.0.0.1 }; flush ruleset'),
                 self.state(-1), self.state(1.5), self.state(None),
-                self.state(True and {'elem': {}}),
+                self.state({'elem': {}}),
                 self.state({'elem': {'val': '1', 'expires': -1}}),
                 self.state({'elem': {'val': '1', 'until': -1}}),
                 self.state({'elem': {'val': '1', 'until': 'x'}}),
