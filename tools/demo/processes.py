@@ -213,7 +213,7 @@ class LyingNode:
         self._expect(mode)
 
     def asked(self) -> int:
-        """How many requests it answered since its mode was set."""
+        """How many polls it answered since its mode was set."""
         assert self._running and self._running.stdin and self._running.stdout
         self._running.stdin.write('?\n')
         self._running.stdin.flush()

@@ -10,7 +10,7 @@ demonstration and the attack tests put it in front of VNFs. Run it with::
 
 and write a mode (a name of ``MODES``) to its standard input, one a line; it
 answers with the mode's name when it is in force. A line ``?`` is answered
-with the number of requests answered in this mode.
+with the number of polls (requests for states) answered in this mode.
 """
 
 from collections.abc import Callable
@@ -160,7 +160,7 @@ class ByzantineDoor:
         self._mode = 'honest'
         self._first: dict[str, bytes] = {}
         self._local = threading.local()
-        #: Requests answered in the present mode.
+        #: Polls answered in the present mode.
         self.asked = 0
 
     def set_mode(self, mode: str) -> None:
@@ -188,7 +188,7 @@ class ByzantineDoor:
                headers: dict[str, str]) -> tuple[int, str, bytes]:
         """Return (status, media type, body) for one request."""
         mode = self._mode
-        self.asked += 1
+        self.asked += target.startswith('/v1/state')
         if mode == 'stale' and self._shape(target) in self._first:
             told = self._first[self._shape(target)]
             status, kind = 200, 'application/cbor'
