@@ -86,6 +86,26 @@ class _Entrance:
         microversion.negotiate(req.get_header(microversion.HEADER), resp)
 
 
+class _Unread:
+    """Lets a request be judged before anything of its body is there.
+
+    Falcon asks for the first part of a body before it looks at the rest of
+    a request, so a client that announces a body and sends none would be
+    neither refused nor bounded in time.
+    """
+
+    __slots__ = ('_receive', '_event')
+
+    def __init__(self, receive: Callable[[], Any], has_body: bool) -> None:
+        self._receive = receive
+        self._event: dict[str, Any] | None = {
+            'type': 'http.request', 'body': b'', 'more_body': has_body}
+
+    async def __call__(self) -> Any:
+        event, self._event = self._event, None
+        return event or await self._receive()
+
+
 class _Gone:
     """A coroutine function that returns when the client has gone."""
 
@@ -134,9 +154,28 @@ def make_application(context: base.Context) -> Callable[..., Any]:
     async def application(scope: dict[str, Any], receive: Any,
                           send: Any) -> None:
         scope[_RECEIVE] = receive
-        await app(scope, receive, send)
+        await app(scope, _at_once(receive), send)
 
     return application
+
+
+def _at_once(receive: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a receive function whose first event is there already.
+
+    Falcon awaits the first event before anything else: a client that
+    announces a body and sends none would wait for ever, without a look at
+    what it announces and out of reach of every timeout.
+    """
+    begun = False
+
+    async def receive_at_once() -> Any:
+        nonlocal begun
+        if begun:
+            return await receive()
+        begun = True
+        return {'type': 'http.request', 'body': b'', 'more_body': True}
+
+    return receive_at_once
 
 
 class Door:
