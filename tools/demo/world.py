@@ -20,6 +20,8 @@ class PacketWorld:
 
     kind = 'real packets through nftables in network namespaces'
     applier = 'nftables'
+    #: Traffic fills a set of the firewall.
+    has_state = True
 
     def __init__(self, prefix: str, _directory: pathlib.Path) -> None:
         self.lab = lab.Lab(prefix)
@@ -81,6 +83,8 @@ class FileWorld:
     kind = ('files written by the file applier (root, iproute2 and nftables '
             'would give real packets)')
     applier = 'file'
+    #: No traffic passes, so nothing but configuration is to be moved.
+    has_state = False
     host = '127.0.0.1'
     _TABLES = ('baseline', 'firewall', 'group_policy')
 
@@ -125,19 +129,7 @@ class FileWorld:
 
     def passes(self, port: int, cloud: str = '') -> bool:
         """What a firewall with these rules would do."""
-        rules = self._files(cloud)
-        if 'tcp dport %d ip saddr @knocked accept' % port in rules:
-            return bool(self.state(cloud or self.path()))
-        return 'tcp dport %d drop' % port not in rules
-
-    def knock(self) -> None:
-        """Change the file as a firewall would change its own state."""
-        path = self._directory / self.path() / 'firewall'
-        path.write_text(path.read_text() + '# knocked 10.60.1.1\n')
-
-    def state(self, cloud: str) -> str:
-        """What the firewall itself wrote into its file."""
-        return ' '.join(re.findall(r'# knocked (\S+)', self._files(cloud)))
+        return 'tcp dport %d drop' % port not in self._files(cloud)
 
     def close(self) -> None:
         """Leave the files: they lie in the demonstration's directory."""
