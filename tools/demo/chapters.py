@@ -170,7 +170,7 @@ def _until_it_asks_the_liar(stage: stage_module.Stage, agent) -> None:
     for _attempt in range(20):
         agent.restart()
         with contextlib.suppress(processes.ProcessError):
-            processes.wait_for('the VNF polls the node', 1.5,
+            processes.wait_for('the VNF polls the node', 3,
                                lambda: stage.liar.asked() > 0)
             return
     raise NotSo('the VNF never polled the node that is to lie')
