@@ -14,6 +14,8 @@ from uvicorn.protocols.http import httptools_impl
 
 #: Request line and header fields. A target with 256 state keys takes 18 kB.
 HEADER_MAX_BYTES = 64 * 1024
+#: How long a closed connection may take to send its last answer.
+LINGER_SECONDS = 2.0
 #: Of a response that has a body of its own write; not "100 Continue".
 _HEAD_START = b'HTTP/1.1 '
 _CONTINUE = b'HTTP/1.1 100'
@@ -37,15 +39,19 @@ class Bounds:
 class _OneWrite:
     """A transport that sends the head of a response with what follows it.
 
-    A TLS record and a system call less for each answer.
+    A TLS record and a system call less for each answer.  And one that is
+    closed does end: TLS alone waits half a minute for the other side to
+    agree, and reads on what it sends.
 
     :param transport: the real one
     """
 
-    __slots__ = ('_transport', '_head')
+    __slots__ = ('_transport', '_loop', '_head')
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: Any,
+                 loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
+        self._loop = loop
         self._head = b''
 
     def __getattr__(self, name: str) -> Any:
@@ -70,6 +76,7 @@ class _OneWrite:
         """Send what is kept, then close."""
         self.flush()
         self._transport.close()
+        self._loop.call_later(LINGER_SECONDS, self._transport.abort)
 
 
 class BoundedProtocol(httptools_impl.HttpToolsProtocol):
@@ -88,7 +95,8 @@ class BoundedProtocol(httptools_impl.HttpToolsProtocol):
                         ) -> None:
         super().connection_made(transport)
         # the flow control keeps the real one
-        self.transport = _OneWrite(transport)  # type: ignore[assignment]
+        self.transport = _OneWrite(  # type: ignore[assignment]
+            transport, self.loop)
         if len(self.connections) > self.bounds.connections_max_count:
             transport.abort()
             return
