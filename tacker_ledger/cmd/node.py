@@ -32,6 +32,8 @@ from tacker_ledger import version
 LOG = logging.getLogger(__name__)
 
 PROG = 'tacker-ledger-node'
+#: Reading LMDB gives the interpreter away; the indexer should not keep it.
+SWITCH_SECONDS = 0.0005
 
 
 async def serve(conf: Any) -> None:
@@ -100,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                       messaging.register_options))
         logging.setup(conf, 'tacker_ledger')
         providers.use('cryptography')
+        sys.setswitchinterval(SWITCH_SECONDS)
         uvloop.run(serve(conf))
     except errors.LedgerError as error:
         print(f'error: {error.code}: {error.message}', file=sys.stderr)

@@ -10,6 +10,7 @@ import asyncio
 import collections
 from collections.abc import Callable
 from collections.abc import Sequence
+import math
 import time
 from typing import Protocol
 
@@ -100,6 +101,7 @@ class Intake:
         self._outgoing: list[pool_module.Entry] = []
         self._flush_posted = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._full_block_at = -math.inf
         self.dropped = 0
 
     @property
@@ -217,11 +219,12 @@ class Intake:
             await asyncio.sleep(_SWEEP_SECONDS)
             now = time.monotonic()
             self._pool.expire(now - _AGE_MAX_SECONDS)
-            if self._host.leader() == self._host.member:
+            if self._host.leader() == self._host.member or (
+                    now - self._full_block_at < self._forward_after_seconds):
+                # nobody holds it back: everybody has to wait
                 continue
             due = [entry for entry in self._pool.of_member(self._host.member)
                    if now - entry.forwarded >= self._pause(entry)]
-            # under load everybody waits: no reason to flood all members
             due = due[:limits.BLOCK_MAX_TRANSACTIONS]
             for entry in due:
                 entry.forwarded = now
@@ -232,6 +235,10 @@ class Intake:
     def _pause(self, entry: pool_module.Entry) -> float:
         return self._forward_after_seconds * 2 ** min(
             entry.attempts, _DOUBLINGS_MAX_COUNT)
+
+    def block_was_full(self) -> None:
+        """A block was committed that had no room for more."""
+        self._full_block_at = time.monotonic()
 
     def resend(self, member: int) -> None:
         """Hand everything accepted here to a member which has come up."""
@@ -268,6 +275,8 @@ class Intake:
     def _accept(self, member: int, raw: bytes) -> None:
         try:
             submission = transaction_module.Submission.from_bytes(raw)
+            if self._pool.known(submission.transaction) is not None:
+                return  # told twice, as a rule because it is urgent
             transaction = transaction_module.Transaction.from_bytes(
                 self._h, submission.transaction)
             self._check_new(transaction)

@@ -360,10 +360,19 @@ class Node:
 
     def _after_block(self, outcome: application_module.Outcome) -> None:
         self.pool.committed(outcome.transactions)
+        if self._is_full(outcome):
+            self.intake.block_was_full()
         self.indexer.wake()
         self.heads.publish(outcome)
         if outcome.federation is not None:
             self._federation_changed()
+
+    def _is_full(self, outcome: application_module.Outcome) -> bool:
+        parameters = self.application.federation.parameters
+        size = sum(len(item.raw) for item in outcome.transactions)
+        return (len(outcome.transactions)
+                >= parameters.batch_max_transactions
+                or 2 * size >= parameters.block_max_bytes)
 
     def _federation_changed(self) -> None:
         try:

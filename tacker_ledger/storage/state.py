@@ -10,6 +10,7 @@ damage.  Whether the array belongs to the chain's head is noted in LMDB
 """
 
 from collections.abc import Iterator
+import contextlib
 import hashlib
 import mmap
 import os
@@ -96,22 +97,44 @@ class MappedNodes:
 class StateStore:
     """Values and buckets as the newest committed block left them.
 
-    Each call reads at the newest commit; :meth:`at` gives the same view
-    inside one read transaction.
+    For one thread: it keeps a read transaction open and takes a new one
+    when :meth:`moved` was called, because opening one for each value costs
+    more than reading it.  :meth:`at` gives the same view inside any read
+    transaction.
     """
 
     def __init__(self, env: environment.Environment) -> None:
         self._env = env
+        self._opened: contextlib.ExitStack | None = None
+        self._snapshot: StateSnapshot | None = None
+        self._stale = False
+
+    def moved(self) -> None:
+        """Say that a block was committed; from any thread."""
+        self._stale = True
+
+    def close(self) -> None:
+        """Give the read transaction back."""
+        if self._opened is not None:
+            self._opened.close()
+        self._opened = self._snapshot = None
+
+    def _newest(self) -> 'StateSnapshot':
+        if self._stale or self._snapshot is None:
+            self._stale = False
+            self.close()
+            opened = contextlib.ExitStack()
+            self._snapshot = self.at(opened.enter_context(self._env.read()))
+            self._opened = opened
+        return self._snapshot
 
     def get(self, state_key: bytes) -> bytes | None:
         """Return the value of a state key (``StateView``)."""
-        with self._env.read() as txn:
-            return environment.get(txn, self._env.state, state_key)
+        return self._newest().get(state_key)
 
     def bucket(self, prefix20: int) -> list[tuple[bytes, bytes]]:
         """Return (key, value hash) of a bucket (``BucketSource``)."""
-        with self._env.read() as txn:
-            return self.at(txn).bucket(prefix20)
+        return self._newest().bucket(prefix20)
 
     def at(self, txn: lmdb.Transaction) -> 'StateSnapshot':
         """Return the view of one transaction."""

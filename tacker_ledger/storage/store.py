@@ -76,6 +76,7 @@ class LedgerStore:
             self.votes = votes.VoteLog(self.env)
             self.enrolments = enrolments.Enrolments(self.env)
             self.state = state.StateStore(self.env)
+            opened.callback(self.state.close)
             self._found(genesis, signed)
             self.nodes = state.MappedNodes(path / state.FILE_NAME)
             opened.callback(self.nodes.close)
@@ -174,6 +175,7 @@ class LedgerStore:
         def after() -> None:
             for outcome, _ in run:
                 self.tree.commit(outcome.overlay)
+            self.state.moved()
 
         return self._writer.submit(job, after)
 

@@ -186,6 +186,29 @@ class TestIntake(base.TestCase):
                 self.host.sent[-1])
         self.run_scenario(scenario, forward_after_seconds=0.005)
 
+    def test_full_blocks_are_no_reason_to_tell_all(self):
+        self.patch(intake, '_SWEEP_SECONDS', 0.001)
+
+        async def scenario(made):
+            made.block_was_full()
+            await made.submit([self.raw(test_pool.transaction('one'))])
+            await asyncio.sleep(0.02)
+            self.assertEqual([2], [to for _, to in self.host.sent])
+        self.run_scenario(scenario, forward_after_seconds=1000.0)
+
+    def test_what_is_told_twice_is_looked_at_once(self):
+        one = test_pool.transaction('one')
+
+        async def scenario(made):
+            await made.submit([self.raw(one)])
+            # a second look would parse and verify
+            self.patch(transaction_module.Transaction, 'from_bytes', None)
+            made.received(3, messages.Transactions(True, (self.raw(one),)))
+            while made._backlogs[3].items:
+                await asyncio.sleep(0)
+            self.assertEqual(1, len(self.pool))
+        self.run_scenario(scenario)
+
     def test_a_member_that_comes_back_hears_it_again_if_it_leads(self):
         one = test_pool.transaction('one')
 
