@@ -47,7 +47,7 @@ POOL_SKEW_MS = 60_000
 #: The part of a submission that is not signed.
 ADMISSION_MAX_BYTES = 4096
 #: A transaction with that part.
-SUBMISSION_MAX_BYTES = TRANSACTION_MAX_BYTES + ADMISSION_MAX_BYTES + 64
+SUBMISSION_MAX_BYTES = TRANSACTION_MAX_BYTES + ADMISSION_MAX_BYTES + 16
 #: Transactions in one call of the door.
 BATCH_SUBMIT_MAX_COUNT = 100
 
