@@ -6,7 +6,6 @@ alone; every byte of a signed document is changed once and must be missed.
 """
 
 import ast
-from collections.abc import Callable
 import pathlib
 import sys
 
@@ -22,15 +21,13 @@ from tacker_ledger.tests.independent import refusal
 from tacker_ledger.tests.independent import state
 from tacker_ledger.tests.independent import statemap
 from tacker_ledger.tests.independent import transactions
+from tacker_ledger.tests import independent_cases
 from tacker_ledger.tests import vectors
 
 PACKAGE = 'tacker_ledger.tests.independent'
 ALLOWED = ('cryptography',)
 
-
-def unhexed(text: str | None) -> bytes | None:
-    """Return the bytes of a field of a vector that may be null."""
-    return None if text is None else bytes.fromhex(text)
+unhexed = independent_cases.unhexed
 
 
 def value_of(described):
@@ -41,26 +38,6 @@ def value_of(described):
     if isinstance(described, list):
         return [value_of(each) for each in described]
     return described
-
-
-class IndependentTestCase(base.TestCase):
-    """A test of the second reader."""
-
-    def load(self, name: str) -> dict:
-        """Return the vectors of a format, and keep its chain id."""
-        loaded = vectors.load(name)
-        self.chain_id = unhexed(loaded.get('chain_id'))
-        return loaded
-
-    def assert_refused(self, code: str, why: str, function: Callable,
-                       *args) -> None:
-        """Check that ``function`` refuses its arguments with ``code``."""
-        try:
-            function(*args)
-        except refusal.Refused as exc:
-            self.assertEqual(code, exc.code, why)
-        else:
-            self.fail(f'accepted: {why}')
 
 
 class TestIndependence(base.TestCase):
@@ -85,7 +62,7 @@ class TestIndependence(base.TestCase):
                         f'{path.name}: {name}')
 
 
-class TestEncoding(IndependentTestCase):
+class TestEncoding(independent_cases.IndependentTestCase):
     """Canonical encoding, tagged hashes, Merkle trees, padding."""
 
     def test_accepted(self):
@@ -153,7 +130,7 @@ class TestEncoding(IndependentTestCase):
                                 unhexed(case['padded']))
 
 
-class TestKeys(IndependentTestCase):
+class TestKeys(independent_cases.IndependentTestCase):
     """Key documents, signatures, wraps and the envelope."""
 
     def test_documents(self):
@@ -212,7 +189,7 @@ class TestKeys(IndependentTestCase):
                                 {**loaded, **case})
 
 
-class TestTransactions(IndependentTestCase):
+class TestTransactions(independent_cases.IndependentTestCase):
     """Transactions, submissions and payloads."""
 
     def test_accepted(self):
@@ -303,7 +280,7 @@ class TestTransactions(IndependentTestCase):
                 payloads.verify_announcement, bytes(32), body[8], old)
 
 
-class TestState(IndependentTestCase):
+class TestState(independent_cases.IndependentTestCase):
     """State, its map and blocks."""
 
     def _apply(self, case: dict) -> dict:
