@@ -128,6 +128,7 @@ class AgentCase(base.TestCase):
         """Return an agent, new or of a directory that has one."""
         root = root or self.make_directory()
         changes.setdefault('receipt_delay_max_seconds', 0.0)
+        changes.setdefault('console', str(root / 'console'))
         settings = settings_module.Settings(
             root / 'state', suite=ED25519, **changes)
         applier = FailingApplier(

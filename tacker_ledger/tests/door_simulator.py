@@ -57,8 +57,7 @@ class Past:
     def __init__(self, chain: ledger_simulator.Chain) -> None:
         self.height = chain.height
         state = state_map.MemoryState()
-        state.update({key: value for key, value
-                      in chain.state._values.items()})
+        state.update(dict(chain.state._values.items()))
         self.state = state
         nodes = state_map.SparseNodes()
         state_map.build(chain.h, nodes, state.hashes())
@@ -141,6 +140,13 @@ class Door:
         return (self._pair(place[0]), proof.to_fields(),
                 block.raw_transactions[place[1]])
 
+    def _federations(self, from_epoch: int) -> Any:
+        rows = []
+        for signed, txid in self.chain.successors[max(0, from_epoch - 1):]:
+            pair, inclusion, raw = self._transaction(txid)
+            rows.append((signed.to_bytes(), pair, inclusion, raw))
+        return rows
+
     def _submit(self, body: bytes) -> Any:
         rows = []
         raws = codec.decode(body, codec.Array(codec.Bytes(
@@ -181,7 +187,7 @@ class Door:
         if first == 'transactions':
             return self._submit(body)
         if first == 'federation':
-            return ()
+            return self._federations(int(query['from_epoch'][0]))
         raise errors.NotFound(f'no {path}')
 
     def handle(self, method: str, target: str, body: bytes
@@ -261,8 +267,7 @@ class Doors:
 
     def connect(self, client: Any) -> None:
         """Lead a client's connections here."""
-        by_url = {url: door for url, door
-                  in zip(self.chain.urls, self.doors, strict=True)}
+        by_url = dict(zip(self.chain.urls, self.doors, strict=True))
         client._connections = {url: _Connection(door)
                                for url, door in by_url.items()}
 

@@ -15,11 +15,13 @@ from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import application as application_module
+from tacker_ledger.core.ledger import authoring
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import federation_document
 from tacker_ledger.core.ledger import identifiers
+from tacker_ledger.core.ledger import payload
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.core.ledger import state_records
 from tacker_ledger.core.ledger import transaction as transaction_module
@@ -107,12 +109,30 @@ class Chain:
             vote_key=self.provider.ed25519_public(own.vote),
             answer_key=self.provider.ed25519_public(own.answer))
 
-    def _approved(self, signed):
-        h = hashing.hasher(identifiers.chain_id_of(signed.document))
+    def _approved(self, signed, h=None,
+                  sides=(federation_module.SIDE_OWN,)):
+        h = h or hashing.hasher(identifiers.chain_id_of(signed.document))
         return signed.with_approvals(
-            federation_module.approve(h, own.node, signed,
-                                      federation_module.SIDE_OWN, index)
-            for index, own in enumerate(self.secrets))
+            federation_module.approve(h, own.node, signed, side, index)
+            for side in sides for index, own in enumerate(self.secrets))
+
+    def change_federation(self, **changes) -> None:
+        """Put the next federation document in force, by a block."""
+        current = self.federation
+        document = dataclasses.replace(
+            current.document, epoch=current.epoch + 1,
+            predecessor=current.digest, **changes)
+        signed = self._approved(
+            federation_module.issue(self.issuer, document, self.h.chain_id),
+            self.h, (federation_module.SIDE_PREDECESSOR,
+                     federation_module.SIDE_OWN))
+        one = authoring.author_public(
+            self.h, self.provider.generate(2), vid=1,
+            payload=payload.FederationDocument(signed.to_bytes()),
+            timestamp_ms=self.time_ms, nonce=self.provider.random_bytes(16))
+        self.commit(one)
+        self.successors.append((signed, one.txid))
+        self.federation = self.application.federation
 
     def _found(self) -> None:
         genesis = block_module.genesis_header(self.h, self.federation)
@@ -130,6 +150,8 @@ class Chain:
                 b''))
         #: state key -> [(height, index)] in order
         self.histories: dict[bytes, list[tuple[int, int]]] = {}
+        #: (signed document, id of the transaction that holds it)
+        self.successors = []
         #: transaction id -> (height, index)
         self.places: dict[bytes, tuple[int, int]] = {}
 

@@ -91,7 +91,7 @@ class AgentProcessCase(base.TestCase):
             if found:
                 return found
             time.sleep(0.02)
-        self.fail('it did not come: ' + agent.output())
+        raise AssertionError('it did not come: ' + agent.output())
 
     def key_block(self, agent):
         def read():

@@ -638,9 +638,8 @@ class TestConsole(agent_case.AgentCase):
                 for one in console_block.find(text)]
 
     def test_at_start_every_so_often_and_with_a_new_key(self):
-        self.vnf = self.start(
-            self.vnf.root, self.vnf.clocks, console=str(
-                self.vnf.root / 'console'), console_interval_seconds=600.0)
+        self.vnf = self.start(self.vnf.root, self.vnf.clocks,
+                              console_interval_seconds=600.0)
         console = self.vnf.service._console
         for _ in range(3):
             console.tick()
