@@ -99,6 +99,17 @@ _PEERS = [
              'neighbours refuses writes anyway.'),
 ]
 
+_VOTING = [
+    cfg.BoolOpt(
+        'end_doubt', default=False,
+        help='Sign although the vote log is damaged or lacks a vote that '
+             'others have seen. Set it for one start, and only when no '
+             'other process of this member runs and no other member has '
+             'seen a vote that this one has forgotten: it ends the '
+             'protection against voting twice. Federations of three or '
+             'more members end doubt by themselves.'),
+]
+
 _POOL = [
     cfg.StrOpt(
         'engine', default='pbft',
@@ -148,4 +159,4 @@ _ADMISSION = [
              'are admitted because it addressed them.'),
 ]
 
-OPTIONS = [*_IDENTITY, *_STORAGE, *_PEERS, *_POOL, *_ADMISSION]
+OPTIONS = [*_IDENTITY, *_STORAGE, *_PEERS, *_VOTING, *_POOL, *_ADMISSION]

@@ -72,6 +72,7 @@ class Facade:
             'index_problem': node.indexer.problem,
             'admission': node.conf.node.admission,
             'storage_bytes': node.store.env.used_bytes(),
+            'voting': node.may_vote(), 'doubt': node.doubt.reason,
             'healthy': node.ready and not node.closing and problem is None,
             'reason': self._reason()}
 

@@ -16,18 +16,16 @@ import time
 from typing import Any
 
 from oslo_log import log as logging
-from stevedore import driver
-from stevedore import exception as stevedore_exceptions
 
-from tacker_ledger import conf as conf_module
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.core.ledger import block as block_module
-from tacker_ledger.core.ledger import state_map
 from tacker_ledger.node import admission as admission_module
+from tacker_ledger.node import assembly
+from tacker_ledger.node import doubt
 from tacker_ledger.node.engine import base as engine_module
 from tacker_ledger.node import facade as facade_module
 from tacker_ledger.node import greeting
@@ -44,20 +42,10 @@ from tacker_ledger.node import switchboard
 from tacker_ledger.node import sync
 from tacker_ledger.storage import store as store_module
 from tacker_ledger.transport import peers
-from tacker_ledger.transport import tls
 
 LOG = logging.getLogger(__name__)
 
-ENGINES = 'tacker_ledger.engines'
-ADMISSIONS = 'tacker_ledger.admission'
 _GIB = 1 << 30
-
-
-class _StoredMap(state_map.StateMap):
-    """The map whose array the store itself brings in step with a block."""
-
-    def commit(self, overlay: state_map.Overlay) -> None:
-        """Do nothing: the writer's thread has done it."""
 
 
 class Node:
@@ -85,8 +73,12 @@ class Node:
         self.pool = pool_module.Pool(
             conf.node.pool_max_transactions, conf.node.pool_max_bytes,
             self._pool_changed)
-        self.application = self._make_application()
-        self._check_place()
+        self.application = assembly.application(self.store, self._provider,
+                                                self.pool)
+        assembly.check_place(conf, identity, self.application)
+        self.doubt = doubt.Doubt(
+            self.application, self._provider, self.member,
+            self._provider.ed25519_public(identity.vote_seed))
         self.registry = registry.Registry(self.store, self.member,
                                           self.send_frame)
         self.index = indexing.open_index(conf)
@@ -107,69 +99,33 @@ class Node:
         self._local = localsocket.LocalServer(
             self.facade, self._socket_file(), self._head_event)
         self._engine_started = False
+        self._records: list[bytes] = []
         self._supplying: dict[int, asyncio.Task[None]] = {}
 
     # Parts
 
-    def _make_application(self) -> application_module.Application:
-        return application_module.Application(
-            self.store.h, self._provider, view=self.store.state,
-            tree=_StoredMap(self.store.h, self.store.nodes,
-                            self.store.state),
-            federation=self.store.federation(), head=self.store.head(),
-            pool=self.pool)
-
-    def _check_place(self) -> None:
-        """Raise unless this release can act for this member now."""
-        federation = self.application.federation
-        federation.rules_at(self.application.head.height + 1)
-        known = federation.member(self.member)
-        own = self.identity.genesis.members[self.member]
-        if known is None or known.vote_key != own.vote_key:
-            raise conf_module.bad(
-                'member', 'node', f'{self.identity.name} is not that member '
-                f'of the federation of epoch {federation.epoch} any more')
-        if federation.document.engine != self.conf.node.engine:
-            raise conf_module.bad(
-                'engine', 'node', 'the federation uses '
-                f'{federation.document.engine}')
-
-    def _load(self, namespace: str, option: str, *arguments: Any) -> Any:
-        name = self.conf.node[option]
-        try:
-            return driver.DriverManager(
-                namespace, name, invoke_on_load=True,
-                invoke_args=arguments).driver
-        except stevedore_exceptions.NoMatches:
-            raise conf_module.bad(
-                option, 'node',
-                f'{name!r} is not installed in {namespace}') from None
-
     def _make_engine(self) -> engine_module.Engine:
-        made: engine_module.Engine = self._load(
-            ENGINES, 'engine', engine_module.Parts(
+        made: engine_module.Engine = assembly.load_driver(
+            assembly.ENGINES, self.conf, 'engine', engine_module.Parts(
                 self, self.application, self._provider,
                 self.identity.vote_seed))
         return made
 
     def _make_admission(self) -> admission_module.Admission:
-        made: admission_module.Admission = self._load(
-            ADMISSIONS, 'admission', self.conf, self.registry)
+        made: admission_module.Admission = assembly.load_driver(
+            assembly.ADMISSIONS, self.conf, 'admission', self.conf,
+            self.registry)
         return made
 
     def _make_hub(self) -> peers.PeerHub:
-        options = self.conf.node
-        files = (options.certificate_file, options.node_key_file,
-                 options.ca_file)
         greeter = greeting.Greeter(
             self.application, self._provider, self.identity.instance,
-            self.member, self.identity.vote_seed, self.engine.newest)
-        handler = switchboard.Switchboard(self, greeter)
-        return peers.PeerHub(
-            self.member, handler, tls.server_context(*files),
-            tls.client_context(*files), peers.Settings(
-                options.peer_queue_max_bytes, options.ping_interval_seconds,
-                options.reconnect_max_seconds))
+            self.member, self.identity.vote_seed, self._newest_vote)
+        return assembly.hub(self.conf, self.member,
+                            switchboard.Switchboard(self, greeter))
+
+    def _newest_vote(self, member: int) -> bytes | None:
+        return self.engine.newest(member)
 
     def _socket_file(self) -> str:
         return self.conf.node.socket_file or os.path.join(
@@ -190,6 +146,7 @@ class Node:
         :raises LedgerError: the chain or the index cannot be used
         """
         federation = self.application.federation
+        self._read_votes()
         self.heads.start()
         await self.hub.start(*self._bind_address(), identity_module.peer_list(
             self.conf, federation, self.member))
@@ -204,8 +161,7 @@ class Node:
         self.indexer.start()
         await self.registry.configure(identity_module.enrolled_keys(
             self.conf))
-        await self.engine.start(self.may_vote())
-        self._engine_started = True
+        await self._start_engine()
         for member in self.hub.up():
             self.engine.connected(member)
         self.sync.start()
@@ -215,6 +171,29 @@ class Node:
         LOG.info('Node %s serves chain %s at height %s',
                  self.identity.name, self.query.chain_id.hex(),
                  self.application.head.height)
+
+    def _read_votes(self) -> None:
+        """Read the vote log; a damaged one is none, and doubt."""
+        try:
+            self._records = self.store.vote_records()
+            self.doubt.know(self._records)
+        except errors.CorruptStore as error:
+            self._records = []
+            self.doubt.begin(error.message)
+
+    async def _start_engine(self) -> None:
+        if self.conf.node.end_doubt:
+            self.doubt.end()
+        try:
+            await self.engine.start(self.may_vote())
+        except errors.CorruptStore as error:
+            # its records contradict each other: they say nothing
+            self._records = []
+            if not self.conf.node.end_doubt:
+                self.doubt.begin(error.message)
+            self.engine = self._make_engine()
+            await self.engine.start(self.may_vote())
+        self._engine_started = True
 
     def _bind_address(self) -> tuple[str, int]:
         own = self.application.federation.members[self.member]
@@ -254,7 +233,12 @@ class Node:
 
     def may_vote(self) -> bool:
         """Return whether this process may sign."""
-        return self.problem is None and self.has_quorum()
+        return (self.problem is None and not self.doubt.reason
+                and self.has_quorum())
+
+    def _update_voting(self) -> None:
+        if self._engine_started:
+            self.engine.voting(self.may_vote())
 
     def refusal(self) -> errors.LedgerError | None:
         """Return why no submission can be taken at present, if so."""
@@ -315,11 +299,13 @@ class Node:
     def persist(self, height: int, records: Iterable[bytes]
                 ) -> 'asyncio.Future[None]':
         """See ``engine.base.Host``."""
+        records = tuple(records)
+        self.doubt.know(records)
         return asyncio.wrap_future(self.store.persist(height, records))
 
     def vote_records(self) -> list[bytes]:
         """See ``engine.base.Host``."""
-        return self.store.vote_records()
+        return self._records
 
     async def append(self, outcome: application_module.Outcome,
                      certificate: bytes) -> None:
@@ -351,6 +337,7 @@ class Node:
             except errors.StorageFailed as error:
                 self.halted(error.code, error.message)
                 raise
+            self.doubt.certified(blocks[-1].header.height, certificate)
             self.application.committed(*run[-1])
             for outcome, _ in run:
                 self._after_block(outcome)
@@ -359,6 +346,10 @@ class Node:
                     blocks[-1].header.height, certificate)
 
     def _after_block(self, outcome: application_module.Outcome) -> None:
+        in_doubt = bool(self.doubt.reason)
+        self.doubt.moved()
+        if in_doubt:
+            self._update_voting()
         self.pool.committed(outcome.transactions)
         if self._is_full(outcome):
             self.intake.block_was_full()
@@ -376,7 +367,7 @@ class Node:
 
     def _federation_changed(self) -> None:
         try:
-            self._check_place()
+            assembly.check_place(self.conf, self.identity, self.application)
         except errors.LedgerError as error:
             self.halted(error.code, error.message)
         federation = self.application.federation
@@ -405,8 +396,7 @@ class Node:
         """See ``engine.base.Host``."""
         LOG.critical('This node votes no more: %s: %s', code, reason)
         self.problem = errors.from_dict({'code': code, 'message': reason})
-        if self._engine_started:
-            self.engine.voting(False)
+        self._update_voting()
 
     # What members send; see switchboard.Parts
 
@@ -449,20 +439,21 @@ class Node:
 
     def on_shown(self, shown: greeting.Shown) -> None:
         """A member's answer to our hello was good."""
+        self.doubt.shown(shown)
+        self._update_voting()
 
     def on_up(self, member: int) -> None:
         """A link has come up."""
         self.registry.connected(member)
+        self._update_voting()
         if self._engine_started:
-            self.engine.voting(self.may_vote())
             self.engine.connected(member)
             self.intake.resend(member)
 
     def on_down(self, member: int) -> None:
         """A link is gone."""
         self.sync.forget(member)
-        if self._engine_started:
-            self.engine.voting(self.may_vote())
+        self._update_voting()
 
     def cut(self, member: int, reason: str) -> None:
         """End a member's link; it may come again."""

@@ -134,8 +134,10 @@ class NodeFacade(Protocol):
         ``height``, ``head_digest``, ``head_time_ms``, ``view``, ``leader``,
         ``pool`` (``transactions``, ``bytes``, ``max_transactions``,
         ``max_bytes``), ``peers_up``, ``quorum``, ``has_quorum``,
-        ``instance``, ``version``, ``index_height``, ``admission``,
-        ``healthy`` and ``reason`` (text, empty when healthy).
+        ``instance``, ``version``, ``index_height``, ``index_problem``,
+        ``admission``, ``storage_bytes``, ``voting``, ``doubt`` (why it
+        observes only, else empty), ``healthy`` and ``reason`` (text, empty
+        when healthy).
         """
 
     async def peers(self) -> list[dict[str, Any]]:

@@ -156,7 +156,7 @@ class TestAlone(NodeCase):
             await self.nodes.committed(first, second)
         self.run_async(scenario)
 
-    def test_a_damaged_vote_log_stops_the_start(self):
+    def test_with_a_damaged_vote_log_nothing_is_signed(self):
         async def scenario():
             await self.nodes.start(0)
             data = self.nodes.running[0].conf.node.data_directory
@@ -165,14 +165,16 @@ class TestAlone(NodeCase):
             with env.write() as txn:
                 txn.put(bytes(16), b'torn', db=env.votes)
             env.close()
-            node = self.nodes.make(0)
-            self.nodes.running[0] = node
-            try:
-                await node.start()
-            except errors.CorruptStore:
-                pass
-            else:
-                self.fail('it votes with a damaged log')
+            node, = await self.nodes.start(0)
+            status = await node.facade.status()
+            self.assertFalse(status['voting'])
+            self.assertIn('damaged', status['doubt'])
+            await self.nodes.stop(0)
+            # nobody else could tell it: an operator has to
+            node, = await self.nodes.start(0, end_doubt=True)
+            one = self.author().template()
+            await self.accepted(node, one)
+            await self.nodes.committed(one)
         self.run_async(scenario)
 
     def test_nothing_is_signed_after_a_stop(self):
@@ -231,6 +233,30 @@ class TestFour(NodeCase):
             self.assertNotIn(one.txid, started[0].pool)
             started[2].hub.send = original
             await self.nodes.committed(one)
+        self.run_async(scenario)
+
+    def test_in_doubt_a_member_observes_until_it_has_caught_up(self):
+        async def scenario():
+            started = await self.nodes.start(0, 1, 2, 3)
+            await self.nodes.stop(3)
+            directory = self.nodes.directory / 'node-3' / 'data'
+            env = environment.Environment(directory)
+            with env.write() as txn:
+                txn.put(b'\xff' * 16, b'torn', db=env.votes)
+            env.close()
+            last, = await self.nodes.start(3)
+            self.assertFalse(last.may_vote())
+            author = self.author()
+            for _ in range(3):
+                one = author.template()
+                await self.accepted(started[0], one)
+                await self.nodes.committed(one)
+            self.assertEqual('', last.doubt.reason)
+            # its vote is needed again, and it gives it
+            await self.nodes.stop(2)
+            two = author.template()
+            await self.accepted(started[1], two)
+            await self.nodes.committed(two)
         self.run_async(scenario)
 
     def test_a_member_without_a_quorum_says_so(self):

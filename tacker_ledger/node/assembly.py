@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node is put together from, made as its configuration says."""
+
+from typing import Any
+
+from stevedore import driver
+from stevedore import exception as stevedore_exceptions
+
+from tacker_ledger import conf as conf_module
+from tacker_ledger.core.crypto.providers import base as provider_module
+from tacker_ledger.core.ledger import application as application_module
+from tacker_ledger.core.ledger import state_map
+from tacker_ledger.node import identity as identity_module
+from tacker_ledger.storage import store as store_module
+from tacker_ledger.transport import link
+from tacker_ledger.transport import peers
+from tacker_ledger.transport import tls
+
+ENGINES = 'tacker_ledger.engines'
+ADMISSIONS = 'tacker_ledger.admission'
+
+
+class _StoredMap(state_map.StateMap):
+    """The map whose array the store itself brings in step with a block."""
+
+    def commit(self, overlay: state_map.Overlay) -> None:
+        """Do nothing: the writer's thread has done it."""
+
+
+def application(store: store_module.LedgerStore,
+                provider: provider_module.Provider,
+                pool: application_module.Pool
+                ) -> application_module.Application:
+    """Return the ledger over a store, as its newest block left it."""
+    return application_module.Application(
+        store.h, provider, view=store.state,
+        tree=_StoredMap(store.h, store.nodes, store.state),
+        federation=store.federation(), head=store.head(), pool=pool)
+
+
+def check_place(conf: Any, identity: identity_module.NodeIdentity,
+                ledger: application_module.LedgerApplication) -> None:
+    """Raise unless this release can act for this member at the next height.
+
+    :raises BadOption: the federation has changed so that it is another
+    :raises UnsupportedVersion: rules in force are not known here
+    """
+    federation = ledger.federation
+    federation.rules_at(ledger.head.height + 1)
+    known = federation.member(identity.member)
+    own = identity.genesis.members[identity.member]
+    if known is None or known.vote_key != own.vote_key:
+        raise conf_module.bad(
+            'member', 'node', f'{identity.name} is not that member of the '
+            f'federation of epoch {federation.epoch} any more')
+    if federation.document.engine != conf.node.engine:
+        raise conf_module.bad('engine', 'node', 'the federation uses '
+                              f'{federation.document.engine}')
+
+
+def load_driver(namespace: str, conf: Any, option: str,
+                *arguments: Any) -> Any:
+    """Return the driver that an option of ``[node]`` names, made.
+
+    :raises BadOption: there is none of that name
+    """
+    name = conf.node[option]
+    try:
+        return driver.DriverManager(namespace, name, invoke_on_load=True,
+                                    invoke_args=arguments).driver
+    except stevedore_exceptions.NoMatches:
+        raise conf_module.bad(
+            option, 'node',
+            f'{name!r} is not installed in {namespace}') from None
+
+
+def hub(conf: Any, member: int, handler: link.Handler) -> peers.PeerHub:
+    """Return the links to the other members, none of them up.
+
+    :raises BadOption: certificate, key and CA do not belong together
+    """
+    options = conf.node
+    files = (options.certificate_file, options.node_key_file,
+             options.ca_file)
+    return peers.PeerHub(
+        member, handler, tls.server_context(*files),
+        tls.client_context(*files), peers.Settings(
+            options.peer_queue_max_bytes, options.ping_interval_seconds,
+            options.reconnect_max_seconds))
