@@ -61,6 +61,8 @@ class NodeCase(base.TestCase):
     PLAIN_HTTP = True
     OPTIONS: federation.Options = {}
     HEARTBEAT_SECONDS = 3600.0
+    #: Members whose process is not started: their keys are the attacker's.
+    ABSENT: tuple[int, ...] = ()
 
     @classmethod
     def setUpClass(cls):
@@ -68,9 +70,18 @@ class NodeCase(base.TestCase):
         cls.members = federation.Federation(
             cls.NODES, heartbeat_seconds=cls.HEARTBEAT_SECONDS,
             admission=cls.ADMISSION, plain_http=cls.PLAIN_HTTP,
-            options=cls.OPTIONS)
+            options=cls.OPTIONS, init=('--suite', 'ed25519'), start=False)
         cls.addClassCleanup(cls.members.close)
         cls.h = cls.members.h
+        present = [index for index in range(cls.NODES)
+                   if index not in cls.ABSENT]
+        for index in present:
+            cls.members.spawn(index)
+        for index in present:
+            cls.members.wait_ready(index)
+        cls.members.wait_until(lambda: all(
+            cls.members.status(index)['has_quorum'] for index in present),
+            what='every node sees a quorum')
 
     def setUp(self):
         super().setUp()
@@ -180,13 +191,23 @@ class NodeCase(base.TestCase):
         self.assertEqual({0}, {self.status(one)['view']
                                for one in self.members.up()})
 
-    def rss_bytes(self, index):
-        """Return how much memory a node's process holds."""
-        path = f'/proc/{self.members.pid(index)}/status'
-        for line in pathlib.Path(path).read_text().splitlines():
-            if line.startswith('VmRSS:'):
-                return int(line.split()[1]) * 1024
-        raise AssertionError(f'no VmRSS in {path}')
+    @contextlib.contextmanager
+    def bounded_memory(self, index, growth_max_bytes):
+        """Demand that a node's process never holds much more meanwhile."""
+        proc = pathlib.Path(f'/proc/{self.members.pid(index)}')
+        # Resets the peak (proc(5)); the node is this user's own process.
+        (proc / 'clear_refs').write_text('5')
+        before = _memory_bytes(proc, 'VmRSS')
+        yield
+        self.assertLess(_memory_bytes(proc, 'VmHWM') - before,
+                        growth_max_bytes)
+
+
+def _memory_bytes(proc, name):
+    for line in (proc / 'status').read_text().splitlines():
+        if line.startswith(f'{name}:'):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f'no {name} in {proc}')
 
 
 def read(status, headers, body):

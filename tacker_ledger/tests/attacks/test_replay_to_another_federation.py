@@ -162,7 +162,8 @@ class TestReplayToRealNodes(node_case.NodeCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.other = federation.Federation(
-            1, heartbeat_seconds=3600.0, plain_http=True)
+            1, heartbeat_seconds=3600.0, plain_http=True,
+            init=('--suite', 'ed25519'))
         cls.addClassCleanup(cls.other.close)
 
     def test_a_transaction_of_the_other_ledger(self):
