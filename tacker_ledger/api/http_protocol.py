@@ -15,7 +15,7 @@ from uvicorn.protocols.http import httptools_impl
 #: Request line and header fields. A target with 256 state keys takes 18 kB.
 HEADER_MAX_BYTES = 64 * 1024
 #: How long a closed connection may take to send its last answer.
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 1.0
 #: Of a response that has a body of its own write; not "100 Continue".
 _HEAD_START = b'HTTP/1.1 '
 _CONTINUE = b'HTTP/1.1 100'

@@ -22,7 +22,7 @@ from tacker_ledger.core import errors
 LOG = logging.getLogger(__name__)
 
 #: After this a request still running at shutdown is cut off.
-STOP_SECONDS = 2
+STOP_SECONDS = 1
 _BACKLOG_COUNT = 4096
 _ALPN = ['http/1.1']
 

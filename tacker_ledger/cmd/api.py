@@ -78,7 +78,7 @@ def make_conf(argv: Sequence[str]) -> Any:
     parser = argparse.ArgumentParser(prog=PROG, add_help=False,
                                      allow_abbrev=False)
     parser.add_argument('--host')
-    parser.add_argument('--port', type=int)
+    parser.add_argument('--port')
     own, rest = parser.parse_known_args(argv)
     conf = conf_module.make_conf(
         rest, prog=PROG, version=version.version_string(),
