@@ -21,6 +21,7 @@ import itertools
 import json
 import os
 import pathlib
+import socket
 from typing import Any
 
 from oslo_log import log as logging
@@ -79,17 +80,23 @@ class LocalServer:
         """
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
-        before = os.umask(0o177)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            # Nothing else runs between these lines: the mask is the
+            # process's, so it must not be left to an await.
+            before = os.umask(0o177)
+            try:
+                listening.bind(str(self._path))
+            finally:
+                os.umask(before)
             self._server = await asyncio.start_unix_server(
-                self._serve, self._path, limit=1024 * 1024)
+                self._serve, sock=listening, limit=1024 * 1024)
         except OSError as error:
+            listening.close()
             raise errors.BadOption(
                 f'Option socket_file in [node]: {self._path}: '
                 f'{error.strerror or error}', option='socket_file',
                 group='node') from error
-        finally:
-            os.umask(before)
         self._unsubscribe = self._facade.subscribe(self._tell)
 
     async def stop(self) -> None:
