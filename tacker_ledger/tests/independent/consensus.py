@@ -30,7 +30,7 @@ _SIGNATURE = shapes.octets(64)
 _PREFIX = shapes.octets(8)
 _ID = shapes.octets(16)
 _BLOCK = shapes.octets(1, blocks.MAX_BLOCK_BYTES)
-_HEAD = shapes.octets(0, 33_040)
+_HEAD = shapes.octets(1, 33_040)
 _HEADER = shapes.octets(0, blocks.MAX_HEADER_BYTES)
 _PREPARED = shapes.fields(_VIEW, _HEADER, certificates.VOTES)
 
@@ -46,7 +46,7 @@ _KINDS: dict[int, tuple[shapes.Shape, ...]] = {
     6: (_HEIGHT, _LATER_VIEW, _MEMBER, _HEAD, shapes.nullable(_PREPARED),
         _SIGNATURE),
     7: (_HEIGHT, _LATER_VIEW, _MEMBER,
-        shapes.array(shapes.octets(0, 66_336), 1, 256),
+        shapes.array(shapes.octets(1, 66_336), 1, 256),
         shapes.nullable(_HEADER), _SIGNATURE),
     8: (shapes.boolean,
         shapes.array(shapes.octets(1, 1_331_216), 1, 300)),

@@ -4,14 +4,14 @@
 import dataclasses
 
 from cryptography import exceptions
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.ciphers import aead
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf import hkdf
+from cryptography.hazmat.primitives import serialization
 
 from tacker_ledger.tests.independent import hashing
 from tacker_ledger.tests.independent import refusal
@@ -115,7 +115,8 @@ def verify(document: KeyDocument, message: bytes, signature: bytes) -> None:
                        signature)
         return
     public = serialization.load_der_public_key(document.signing)
-    refusal.require(isinstance(public, rsa.RSAPublicKey), 'bad-key')
+    if not isinstance(public, rsa.RSAPublicKey):
+        raise refusal.Refused('bad-key', 'no RSA key')
     modulus = public.public_numbers().n
     refusal.require(
         len(signature) == 256
