@@ -44,7 +44,23 @@ def missing_parts() -> list[str]:
     missing = [name for name in ('ip', 'nft') if not shutil.which(name)]
     if os.geteuid() != 0:
         missing.insert(0, 'root')
+    if not missing and not _namespaces_work():
+        missing.append('network namespaces')
     return missing
+
+
+def _namespaces_work() -> bool:
+    """Whether this machine (a container, perhaps) lets us make them."""
+    name = 'tl-try-%d' % os.getpid()
+    try:
+        run('ip', 'netns', 'add', name)
+        try:
+            run('ip', 'netns', 'exec', name, 'nft', 'list', 'ruleset')
+        finally:
+            run('ip', 'netns', 'del', name)
+    except LabError:
+        return False
+    return True
 
 
 def run(*argv: str, check: bool = True, **kwargs) -> str:
