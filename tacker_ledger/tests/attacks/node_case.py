@@ -61,6 +61,8 @@ class NodeCase(base.TestCase):
     PLAIN_HTTP = True
     OPTIONS: federation.Options = {}
     HEARTBEAT_SECONDS = 3600.0
+    #: Further arguments of ``federation init``.
+    INIT: tuple[str, ...] = ()
     #: Members whose process is not started: their keys are the attacker's.
     ABSENT: tuple[int, ...] = ()
 
@@ -70,9 +72,11 @@ class NodeCase(base.TestCase):
         cls.members = federation.Federation(
             cls.NODES, heartbeat_seconds=cls.HEARTBEAT_SECONDS,
             admission=cls.ADMISSION, plain_http=cls.PLAIN_HTTP,
-            options=cls.OPTIONS, init=('--suite', 'ed25519'), start=False)
+            options=cls.OPTIONS, init=('--suite', 'ed25519', *cls.INIT),
+            start=False)
         cls.addClassCleanup(cls.members.close)
         cls.h = cls.members.h
+        cls.prepare()
         present = [index for index in range(cls.NODES)
                    if index not in cls.ABSENT]
         for index in present:
@@ -82,6 +86,18 @@ class NodeCase(base.TestCase):
         cls.members.wait_until(lambda: all(
             cls.members.status(index)['has_quorum'] for index in present),
             what='every node sees a quorum')
+
+    @classmethod
+    def prepare(cls):
+        """Change what nodes read at their start."""
+
+    @classmethod
+    def enrolled(cls, count):
+        """Return authors whose keys every node lets write."""
+        made = [authors.Author(cls.h) for _ in range(count)]
+        cls.members.configure(0, {'node': {'enrolled_keys': ','.join(
+            one.key_id.hex() for one in made)}})
+        return made
 
     def setUp(self):
         super().setUp()
