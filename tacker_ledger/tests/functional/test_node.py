@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Four real node processes: they agree, survive, and come back in step."""
 
+import concurrent.futures
 import json
+import shutil
 import ssl
 import subprocess
 import sys
@@ -256,6 +258,52 @@ class TestFailures(FederationCase):
         self.members.start_all()
         self.assert_in_step()
 
+    def test_a_frozen_neighbour_holds_up_no_start(self):
+        self.members.stop(2)
+        author = authors.Author(self.h)
+        written = [author.template() for _ in range(5)]
+        self.accepted(0, *written)
+        self.committed(*written)
+        self.members.pause(1)
+        self.addCleanup(self.members.resume, 1)
+        self.members.start(2)
+        self.committed(*written, nodes=[2])
+        self.members.resume(1)
+        self.assert_in_step()
+
+    def test_a_node_restored_from_an_old_copy(self):
+        author = authors.Author(self.h)
+        self.members.stop(3)
+        copy = self.make_directory() / 'copy'
+        shutil.copytree(self.members.data(3), copy)
+        self.members.start(3)
+        written = [author.template() for _ in range(5)]
+        for one in written:
+            self.accepted(3, one)
+            self.committed(one)
+        self.members.kill(3)
+        shutil.rmtree(self.members.data(3))
+        shutil.copytree(copy, self.members.data(3))
+        self.members.start(3)
+        self.committed(*written, nodes=[3])
+        # whatever it had forgotten is history soon
+        self.members.wait_until(
+            lambda: self.members.status(3)['voting'], 30.0)
+        self.assert_in_step()
+
+    def test_a_node_with_an_empty_disk(self):
+        author = authors.Author(self.h)
+        one = author.template()
+        self.accepted(3, one)
+        self.committed(one)
+        self.members.kill(2)
+        shutil.rmtree(self.members.data(2))
+        self.members.start(2)
+        self.committed(one, nodes=[2])
+        self.members.wait_until(
+            lambda: self.members.status(2)['voting'], 30.0)
+        self.assert_in_step()
+
     def test_a_lost_index_is_built_again_the_same(self):
         author = authors.Author(self.h)
         written = [author.template() for _ in range(5)]
@@ -297,6 +345,21 @@ class TestTermination(FederationCase):
             self.members.start(index)
             self.assertNotIn('State map rebuilt',
                              self.members.log(index)[len(log):])
+
+    def test_clients_that_wait_do_not_hold_up_the_end(self):
+        height = self.members.status(1)['height']
+        with concurrent.futures.ThreadPoolExecutor(8) as threads:
+            waiting = [threads.submit(
+                self.get, 1, f'/v1/head?since={height + 1000}&wait=60')
+                for _ in range(8)]
+            self.members.wait_until(lambda: json.loads(self.get(
+                1, '/v1/status')[1])['waiters'] == 8, 10.0)
+            started = time.monotonic()
+            self.assertEqual(0, self.members.stop(1))
+            self.assertLess(time.monotonic() - started, 5.0)
+            codes = [future.result(10)[0] for future in waiting]
+        self.assertEqual([503] * 8, codes)
+        self.members.start(1)
 
     def test_a_term_signal_during_the_start(self):
         self.members.stop(1)
