@@ -62,13 +62,20 @@ def add_parsers(groups: Any) -> None:
 # Export
 
 def records(reader: query.Query) -> Iterator[bytes]:
-    """Yield the records of a node's chain, up to the head it has now."""
+    """Yield the records of a node's chain, up to the head it has now.
+
+    If that is a heartbeat, the running node drops its certificate as soon
+    as it has a successor: then the export goes on to a block that has one.
+    """
     yield export.header_record(reader.chain_id, reader.federations()[0][0])
-    for height in range(1, reader.height() + 1):
+    head, height, is_certain = reader.height(), 0, True
+    while height < head or not is_certain:
+        height += 1
         found = reader.block(height)
         if found is None:
             raise errors.CorruptStore(f'Block {height} is missing.')
         (header, certificate), raws = found
+        is_certain = bool(certificate)
         yield export.block_record(codec.encode(
             (block_module.VERSION, header, raws)), certificate)
 
