@@ -72,7 +72,8 @@ class _Resource:
         """
         context = oslo_context.RequestContext.from_environ(req.env)
         try:
-            self._enforcer.authorize(rule, {}, context.to_policy_values())
+            self._enforcer.authorize(rule, {}, context.to_policy_values(),
+                                     do_raise=True)
         except (policy.PolicyNotAuthorized, policy.InvalidScope) as error:
             raise errors.Forbidden(f'The policy does not allow {rule}.',
                                    rule=rule) from error
@@ -230,8 +231,6 @@ class _Entrance:
 def _on_ledger_error(_req: Any, resp: Any, error: errors.LedgerError,
                      _params: Any) -> None:
     api_errors.write(resp, error)
-    if isinstance(error, errors.Unauthenticated):
-        resp.set_header('WWW-Authenticate', 'Keystone')
 
 
 def _on_http_error(_req: Any, resp: Any, error: falcon.HTTPError,
@@ -243,12 +242,12 @@ def _on_fault(req: Any, resp: Any, error: Exception, _params: Any) -> None:
     api_errors.write_unexpected(resp, error, req.method, req.path)
 
 
-def make_application(conf: Any, backend: Backend) -> Callable[..., Any]:
-    """Return the WSGI application with all that stands before it.
+def make_routes(conf: Any, backend: Backend) -> falcon.App:
+    """Return the bare application, which believes what it is told of callers.
 
-    :param conf: with groups ``operator``, ``keystone_authtoken`` (for the
-        strategy keystone), ``oslo_policy`` and ``oslo_middleware``
-    :raises BadOption: an option is missing; the message names it
+    Something that establishes who they are has to stand before it.
+
+    :param conf: with group ``oslo_policy``
     """
     enforcer = enforcer_module.make_enforcer(conf)
     enforcer.load_rules()
@@ -258,6 +257,17 @@ def make_application(conf: Any, backend: Backend) -> Callable[..., Any]:
     app.add_error_handler(errors.LedgerError, _on_ledger_error)
     for template, resource in ROUTES:
         app.add_route(template, resource(backend, enforcer))
+    return app
+
+
+def make_application(conf: Any, backend: Backend) -> Callable[..., Any]:
+    """Return the WSGI application with all that stands before it.
+
+    :param conf: with groups ``operator``, ``keystone_authtoken`` (for the
+        strategy keystone), ``oslo_policy`` and ``oslo_middleware``
+    :raises BadOption: an option is missing; the message names it
+    """
+    app = make_routes(conf, backend)
     if conf.operator.auth_strategy == 'noauth':
         wrapped: Any = noauth.NoAuth(app)
     else:

@@ -31,7 +31,7 @@ def make_application() -> Any:
                  for path in named.split(os.pathsep) if path]
     conf = conf_module.make_conf(
         arguments, groups=opts.OPERATOR,
-        register=(logging.register_options,))
+        register=(logging.register_options, messaging.register_options))
     logging.setup(conf, 'tacker-ledger-operator')
     if not messaging.is_configured(conf):
         raise conf_module.missing('transport_url', 'DEFAULT')

@@ -198,6 +198,52 @@ class TestNoauth(OperatorCase):
         self.assertNotIn('HTTP_X_PROJECT_DOMAIN_ID', seen)
 
 
+class TestRoles(base.TestCase):
+    """What the door does with the roles it is told."""
+
+    def setUp(self):
+        super().setUp()
+        self.backend = Backend()
+        self.application = operator.make_routes(configuration(),
+                                                self.backend)
+
+    def call(self, roles, method, path, **more):
+        return testing.simulate_request(
+            self.application, method, path, headers={
+                'X-Identity-Status': 'Confirmed', 'X-Roles': roles,
+                'X-Project-Id': 'p', 'X-User-Id': 'u'}, **more)
+
+    def test_who_may_what(self):
+        writes = (('GET', '/v1/enrolments', {}),
+                  ('POST', '/v1/enrolments', {'json': {'key_id': KEY}}),
+                  ('DELETE', f'/v1/enrolments/{KEY}', {}))
+        for method, path, more in writes:
+            for roles in ('reader', 'member,reader', 'service', ''):
+                got = self.call(roles, method, path, **more)
+                self.assertEqual((403, 'forbidden'),
+                                 (got.status_code, got.json['code']))
+        self.assertEqual({}, self.backend.enrolled)
+        self.assertEqual([200, 201, 204], [
+            self.call('admin', method, path, **more).status_code
+            for method, path, more in writes])
+        for path in PATHS[:-1]:
+            for roles, status in (('admin', 200), ('reader', 200),
+                                  ('service', 403), ('', 403)):
+                self.assertEqual(
+                    status, self.call(roles, 'GET', path).status_code)
+
+    def test_every_action_is_judged(self):
+        """No route but the open ones answers a caller without a role."""
+        for template, resource in operator.ROUTES:
+            if template in operator.OPEN_PATHS:
+                continue
+            path = template.format(key_id=KEY)
+            for method in ('GET', 'POST', 'DELETE'):
+                if hasattr(resource, f'on_{method.lower()}'):
+                    self.assertEqual(403, self.call(
+                        '', method, path).status_code, path)
+
+
 class TestKeystone(base.TestCase):
     """With Keystone in front; tokens themselves: functional tests."""
 
