@@ -120,8 +120,10 @@ _POOL = [
         'pool_max_transactions', default=20_000, min=1,
         help='Bound on transactions which wait for a block.'),
     cfg.IntOpt(
-        'pool_max_bytes', default=256 * 1024 * 1024, min=2 * 1024 * 1024,
-        help='Bound on the bytes of transactions which wait for a block.'),
+        'pool_max_bytes', default=128 * 1024 * 1024, min=2 * 1024 * 1024,
+        help='Bound on the bytes of transactions which wait for a block. '
+             'Parsed as they are kept, they take up to four times as much '
+             'memory.'),
     cfg.IntOpt(
         'pool_forward_after_ms', default=0, min=0,
         help='After how long a transaction that is in no block yet is sent '

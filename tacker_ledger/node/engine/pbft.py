@@ -22,13 +22,26 @@ from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core.ledger import federation_document
+from tacker_ledger.core import limits
 from tacker_ledger.node.engine import base
 
 LOG = logging.getLogger(__name__)
 
-#: Consensus messages which wait to be looked at; more are dropped, for
-#: they are sent again.
-_EVENTS_MAX_COUNT = 10_000
+#: What waits to be looked at from one member; more is dropped, for it is
+#: sent again.  So a member that floods costs the others nothing but time.
+WAITING_MAX_COUNT = 1_000
+WAITING_MAX_BYTES = 3 * limits.BLOCK_MAX_BYTES
+
+
+def _size(message: messages.Message) -> int:
+    """Return what a message costs to keep, as far as it can be large."""
+    match message:
+        case messages.PrePrepare() | messages.Body():
+            return len(message.block)
+        case messages.NewView():
+            return sum(map(len, message.view_changes))
+        case _:
+            return 0
 
 
 class SeedSigner:
@@ -60,6 +73,9 @@ class PbftEngine:
             replica_module.Config(), parts.application,
             SeedSigner(parts.provider, parts.vote_seed), parts.provider)
         self._events: asyncio.Queue[effects.Event] = asyncio.Queue()
+        #: member -> (messages, bytes) in the queue
+        self._waiting: dict[int, tuple[int, int]] = {}
+        self.dropped = 0
         self._lock = asyncio.Lock()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._task: asyncio.Task[None] | None = None
@@ -102,8 +118,13 @@ class PbftEngine:
 
     def received(self, message: messages.Message, member: int) -> None:
         """See :meth:`base.Engine.received`."""
-        if self._events.qsize() < _EVENTS_MAX_COUNT:
-            self._post(effects.Received(message, member))
+        size = _size(message)
+        count, total = self._waiting.get(member, (0, 0))
+        if count >= WAITING_MAX_COUNT or total + size > WAITING_MAX_BYTES:
+            self.dropped += 1
+            return
+        self._waiting[member] = (count + 1, total + size)
+        self._post(effects.Received(message, member))
 
     def connected(self, member: int) -> None:
         """See :meth:`base.Engine.connected`."""
@@ -152,7 +173,12 @@ class PbftEngine:
 
     async def _run(self) -> None:
         while not self._stopped:
-            await self._take(await self._events.get())
+            event = await self._events.get()
+            if isinstance(event, effects.Received):
+                count, total = self._waiting[event.member]
+                self._waiting[event.member] = (
+                    count - 1, total - _size(event.message))
+            await self._take(event)
 
     async def _take(self, event: effects.Event) -> None:
         async with self._lock:
