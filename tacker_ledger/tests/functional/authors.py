@@ -57,6 +57,13 @@ class Author:
             timestamp_ms=_now_ms(), nonce=secrets.token_bytes(16),
             compression=0))
 
+    def federation(self, signed: bytes) -> Written:
+        """Return the transaction that publishes a federation document."""
+        return self._written(authoring.author_public(
+            self._h, self.pair, vid=1,
+            payload=payload.FederationDocument(signed),
+            timestamp_ms=_now_ms(), nonce=secrets.token_bytes(16)))
+
     def configuration(self, to: 'Author', cid: bytes | None = None,
                       vid: int = 1) -> Written:
         """Return a configuration sealed for another author."""

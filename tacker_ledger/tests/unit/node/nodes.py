@@ -5,11 +5,15 @@ import asyncio
 from collections.abc import Callable
 import configparser
 import contextlib
+import dataclasses
 import pathlib
 import time
 
 from tacker_ledger.cmd import manage
 from tacker_ledger import conf as conf_module
+from tacker_ledger.core.crypto import providers
+from tacker_ledger.core import hashing
+from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.node import identity
 from tacker_ledger.node import indexing
 from tacker_ledger.node import service
@@ -59,6 +63,27 @@ class Nodes:
             ['--config-file', str(path)],
             register=(indexing.register_options,))
         return service.Node(conf, identity.load(conf))
+
+    def successor(self, before: federation_module.Federation,
+                  **parameters) -> federation_module.SignedFederation:
+        """Return a document with other parameters, approved by all."""
+        provider = providers.default()
+        issuer = provider.load_private(
+            (self.directory / 'ca' / 'issuer.key').read_bytes())
+        pairs = [provider.load_private(
+            (self.directory / f'node-{index}' / 'node.private').read_bytes())
+            for index in range(self.count)]
+        document = dataclasses.replace(
+            before.document, epoch=before.epoch + 1,
+            predecessor=before.digest, parameters=dataclasses.replace(
+                before.parameters, **parameters))
+        signed = federation_module.issue(issuer, document, before.chain_id)
+        h = hashing.hasher(before.chain_id)
+        return signed.with_approvals(
+            federation_module.approve(h, pair, signed, side, index)
+            for side in (federation_module.SIDE_PREDECESSOR,
+                         federation_module.SIDE_OWN)
+            for index, pair in enumerate(pairs))
 
     async def start(self, *indices: int, **options) -> list[service.Node]:
         """Start nodes, all at once."""

@@ -235,6 +235,32 @@ class TestFour(NodeCase):
             await self.nodes.committed(one)
         self.run_async(scenario)
 
+    def test_a_new_federation_document_acts_from_the_next_height(self):
+        async def scenario():
+            started = await self.nodes.start(0, 1, 2, 3)
+            before = started[0].application.federation
+            signed = self.nodes.successor(before, heartbeat_ms=50_000)
+            author = self.author()
+            published = author.federation(signed.to_bytes())
+            await self.accepted(started[1], published)
+            await self.nodes.committed(published)
+            await self.nodes.until(lambda: all(
+                node.application.federation.epoch == 1 for node in started))
+            after = author.template()
+            await self.accepted(started[2], after)
+            await self.nodes.committed(after)
+            self.assertEqual(
+                50_000, started[3].query.federation().parameters.heartbeat_ms)
+            self.assertEqual(2, len(started[3].query.federations()))
+            # and a member that was away follows the change
+            await self.nodes.stop(3)
+            last, = await self.nodes.start(3)
+            self.assertEqual(1, last.application.federation.epoch)
+            one = author.template()
+            await self.accepted(last, one)
+            await self.nodes.committed(one)
+        self.run_async(scenario)
+
     def test_in_doubt_a_member_observes_until_it_has_caught_up(self):
         async def scenario():
             started = await self.nodes.start(0, 1, 2, 3)
