@@ -138,7 +138,8 @@ class Lab:
             other = SERVER_ADDRESS if side == 'client' else CLIENT_ADDRESS
             self.ip(side, 'route', 'add', self._beside(other, number),
                     'via', net + '1', 'src', beside)
-        run(*self.inside(cloud), 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+        run(*self.inside(cloud), 'sh', '-c',
+            'echo 1 > /proc/sys/net/ipv4/ip_forward')
 
     @staticmethod
     def _beside(address: str, number: int) -> str:
