@@ -72,6 +72,15 @@ class TestChain(base.TestCase):
         self.assertEqual(self.count, found['transactions'])
         self.assertEqual(self.members.h.chain_id.hex(), found['chain_id'])
 
+    def test_another_implementation_agrees(self):
+        done = subprocess.run(
+            [sys.executable, '-m', 'tacker_ledger.tests.independent',
+             str(self.file), '--chain-id', self.members.h.chain_id.hex()],
+            cwd=base.CHECKOUT, capture_output=True, text=True, timeout=60,
+            check=False)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn(f'{self.count} transactions', done.stdout)
+
     def test_a_data_directory_verifies(self):
         done = self.verify(self.members.data(1))
         self.assertEqual(0, done.returncode, done.stderr)
