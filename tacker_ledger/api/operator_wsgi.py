@@ -35,8 +35,9 @@ def make_application() -> Any:
     logging.setup(conf, 'tacker-ledger-operator')
     if not messaging.is_configured(conf):
         raise conf_module.missing('transport_url', 'DEFAULT')
-    client = messaging.NodeClient(messaging.get_transport(conf),
-                                  conf.operator.node or None)
+    client = messaging.NodeClient(
+        messaging.get_transport(conf), conf.operator.node or None,
+        conf.rpc_response_timeout)
     return operator.make_application(conf, client)
 
 

@@ -11,7 +11,6 @@ Ends with status 0 after SIGTERM or SIGINT, with status 1 and one line
 ``error: <code>: <message>`` when it cannot start.
 """
 
-import argparse
 import asyncio
 from collections.abc import Sequence
 import os
@@ -19,6 +18,7 @@ import signal
 import sys
 from typing import Any
 
+from oslo_config import cfg
 from oslo_log import log as logging
 import uvloop
 
@@ -70,26 +70,28 @@ def socket_file(conf: Any) -> str:
         conf.node.data_directory, 'node.sock'))
 
 
+def _register_arguments(conf: Any) -> None:
+    conf.register_cli_opts([
+        cfg.HostAddressOpt('host', help='Address to listen on, in place of '
+                                        'host in [door].'),
+        cfg.PortOpt('port', help='Port to listen on, in place of port in '
+                                 '[door], which is the node\'s own.')])
+
+
 def make_conf(argv: Sequence[str]) -> Any:
     """Return the configuration that a command line asks for.
 
     :raises BadOption: an option is missing or not allowed
     """
-    parser = argparse.ArgumentParser(prog=PROG, add_help=False,
-                                     allow_abbrev=False)
-    parser.add_argument('--host')
-    parser.add_argument('--port')
-    own, rest = parser.parse_known_args(argv)
     conf = conf_module.make_conf(
-        rest, prog=PROG, version=version.version_string(),
-        register=(logging.register_options, indexing.register_options))
+        argv, prog=PROG, version=version.version_string(),
+        register=(logging.register_options, indexing.register_options,
+                  _register_arguments))
     for name in ('host', 'port'):
-        value = getattr(own, name)
-        if value is not None:
-            try:
-                conf.set_override(name, value, group='door')
-            except ValueError as error:
-                raise conf_module.bad(name, 'door', str(error)) from error
+        # A file may have options of these names for somebody else.
+        given = conf.get_location(name)
+        if given and given.location is cfg.Locations.command_line:
+            conf.set_override(name, conf[name], group='door')
     return conf
 
 
