@@ -7,6 +7,7 @@ alone; every byte of a signed document is changed once and must be missed.
 
 import ast
 import pathlib
+import re
 import sys
 
 from tacker_ledger.tests import base
@@ -60,6 +61,15 @@ class TestIndependence(base.TestCase):
                         name == PACKAGE or name.partition('.')[0] in ALLOWED
                         or name.partition('.')[0] in sys.stdlib_module_names,
                         f'{path.name}: {name}')
+
+    def test_every_vector_file_is_read(self):
+        """A format with golden vectors has a second reader."""
+        read = set()
+        for path in pathlib.Path(__file__).parent.glob('test_independent*'):
+            read.update(re.findall(r"\.load\(\s*'([a-z-]+)'\)",
+                                   path.read_text('utf-8')))
+        self.assertEqual(
+            {path.stem for path in vectors.DIRECTORY.glob('*.json')}, read)
 
 
 class TestEncoding(independent_cases.IndependentTestCase):
