@@ -11,6 +11,7 @@ damage.  Whether the array belongs to the chain's head is noted in LMDB
 
 from collections.abc import Iterator
 import contextlib
+import errno
 import hashlib
 import mmap
 import os
@@ -63,6 +64,7 @@ class MappedNodes:
                 access=mmap.ACCESS_READ if readonly else mmap.ACCESS_WRITE)
         finally:
             os.close(descriptor)
+        self._path = path
 
     def get(self, index: int) -> bytes:
         """Return node ``index``; zeros if it was never set."""
@@ -77,13 +79,32 @@ class MappedNodes:
     def clear(self) -> None:
         """Make every node zeros again.
 
-        In place, because readers have it mapped; what is zeros already is
-        not touched, so the file stays sparse.
+        In place, because readers have it mapped.  Holes of the file are
+        zeros already: looking at them would only fill memory.
         """
-        zeros = bytes(_CHUNK_BYTES)
-        for at in range(0, _FILE_BYTES, _CHUNK_BYTES):
-            if self._map[at:at + _CHUNK_BYTES] != zeros:
-                self._map[at:at + _CHUNK_BYTES] = zeros
+        for start, end in self._extents():
+            for at in range(start, end, _CHUNK_BYTES):
+                size = min(_CHUNK_BYTES, end - at)
+                self._map[at:at + size] = bytes(size)
+
+    def _extents(self) -> list[tuple[int, int]]:
+        """Return (start, end) of what the file holds data for."""
+        found = []
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            end = 0
+            while end < _FILE_BYTES:
+                try:
+                    start = os.lseek(descriptor, end, os.SEEK_DATA)
+                except OSError as error:
+                    if error.errno == errno.ENXIO:
+                        break  # a hole to the end
+                    raise
+                end = os.lseek(descriptor, start, os.SEEK_HOLE)
+                found.append((start, min(end, _FILE_BYTES)))
+        finally:
+            os.close(descriptor)
+        return found
 
     def sync(self) -> None:
         """Force the array to disk."""
