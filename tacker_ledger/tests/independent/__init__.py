@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second reader of the ledger, written from the specification alone.
+"""A second reader of the ledger, written from the specification.
 
 Nothing here imports the product, so that one mistake cannot hide in both: it
 stands on the standard library, on ``cryptography`` and on the pages below
