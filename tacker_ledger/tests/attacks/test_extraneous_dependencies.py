@@ -173,8 +173,13 @@ class TestExtraneousDependencies(ledger_case.LedgerCase):
         self.assertEqual(planned, self.resolve(base))
         missing = identifiers.Reference(template.content.cid, 3)
         early = self.base([missing])
-        self.template(cid=template.content.cid, vid=3)
+        late = self.template(cid=template.content.cid, vid=3)
         self.refused(errors.ReferenceMissing, early)
+        # A node that brings it all the same is not listened to.
+        resolver = plan.Resolver(self.trust, self.opened(early))
+        (need,) = resolver.needs()
+        self.assertRaises(errors.ReferenceMissing, resolver.supply, need,
+                          self.opened(late))
 
     def test_of_people_nobody_trusts(self):
         """Neither directly nor through a vendor who is trusted."""
