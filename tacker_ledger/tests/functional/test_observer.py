@@ -6,18 +6,13 @@ group and the delivery of a migration must look alike, with receipts on.
 """
 
 import collections
-import statistics
 
 from tacker_ledger.core.crypto import rsa2048
-from tacker_ledger.core.ledger import payload as payload_module
 from tacker_ledger.core.ledger import transaction as transaction_module
 from tacker_ledger.core import limits
 from tacker_ledger.tests import base
 from tacker_ledger.tests.functional import federation
 from tacker_ledger.tests.functional import tenants
-
-#: Enough for five standard deviations to be narrow.
-SAMPLE_COUNT = 120
 
 
 def appearance(transaction):
@@ -125,32 +120,3 @@ class TestObserver(base.TestCase):
         counted = collections.Counter(
             item.content.recipient_id for item in receipts)
         self.assertEqual({key.key_id}, set(counted))
-
-    def test_the_range_of_wraps(self):
-        # Whatever is real or a dummy: the leading byte tells nothing.
-        with self.tenant.library() as tenant:
-            key = tenant.keys.choose(None)
-            tenant.groups.create('web')
-            group_key = tenant.inventory.read().group('web').key
-            vnf = tenant.vnfs.find('a')
-            body = payload_module.Configuration('file', 'rules', b'x')
-            kinds = {
-                'vnf': (body, {'recipient': vnf.key}),
-                'group': (body, {'recipient': group_key}),
-                'delivery': (payload_module.Delivery(()),
-                             {'recipient': vnf.key}),
-                'welcome': (payload_module.Welcome('x'),
-                            {'recipient': vnf.receipt_key})}
-            for name, (payload, fields) in kinds.items():
-                first = [[] for _ in range(limits.WRAP_COUNT)]
-                for _ in range(SAMPLE_COUNT):
-                    content = tenant.context.sealed(
-                        key, payload, **fields).transaction.content
-                    for place, wrap in enumerate(content.wraps):
-                        first[place].append(wrap[0])
-                for place, values in enumerate(first):
-                    self.assertLess(max(values), 128, (name, place))
-                    # Uniform from 0 to 127: mean 63.5, deviation 36.9.
-                    self.assertLess(
-                        abs(statistics.fmean(values) - 63.5),
-                        5 * 36.9 / SAMPLE_COUNT ** 0.5, (name, place))
