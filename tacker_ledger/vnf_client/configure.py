@@ -52,19 +52,28 @@ def act(agent: agent_module.Agent, state: state_module.AgentState,
         changed = _put_in_force(agent, state, _subject(facts), wanted,
                                 observations, opened_all)
     except REFUSALS as exc:
-        LOG.warning('CID %s version %d: %s: %s', facts.cid.hex(), facts.vid,
-                    exc.code, exc.message)
-        if isinstance(exc, errors.RevertFailed):
-            agent.alarms.set(alarms_module.REVERT_FAILED, True,
-                             agent.timekeeper.monotonic_ms(), exc.message)
-        outcome = (payload_module.Outcome.REVERTED
-                   if isinstance(exc, _REVERTED)
-                   else payload_module.Outcome.REFUSED)
-        state = state.with_vid(facts.cid, facts.vid)
-        if isinstance(exc, _FAILURES):
-            state = state.with_failed(facts.txid)
-        return agent.reporter.receipt(
-            state, facts, outcome, head_height=head_height, error=exc)
+        failure = exc
+    else:
+        return _applied(agent, changed, opened, facts, head_height)
+    LOG.warning('CID %s version %d: %s: %s', facts.cid.hex(), facts.vid,
+                failure.code, failure.message)
+    if isinstance(failure, errors.RevertFailed):
+        agent.alarms.set(alarms_module.REVERT_FAILED, True,
+                         agent.timekeeper.monotonic_ms(), failure.message)
+    outcome = (payload_module.Outcome.REVERTED
+               if isinstance(failure, _REVERTED)
+               else payload_module.Outcome.REFUSED)
+    state = state.with_vid(facts.cid, facts.vid)
+    if isinstance(failure, _FAILURES):
+        state = state.with_failed(facts.txid)
+    return agent.reporter.receipt(
+        state, facts, outcome, head_height=head_height, error=failure)
+
+
+def _applied(agent: agent_module.Agent, changed: state_module.AgentState,
+             opened: acceptance.Opened, facts: acceptance.Facts,
+             head_height: int) -> state_module.AgentState:
+    """Return the state, saved, after something was put in force."""
     changed = changed.with_vid(facts.cid, facts.vid)
     if isinstance(opened.payload, payload_module.Delivery):
         for entry in changed.effective.entries():

@@ -85,6 +85,8 @@ class Fetcher:
         self._provider = provider
         self._timekeeper = timekeeper
         self._evidence = evidence
+        #: What was logged last about each node: None if it answers well.
+        self._noted: dict[client_module.Node, str | None] = {}
         #: The answer that is being judged.
         self._judging: client_module.Reply | None = None
 
@@ -102,15 +104,16 @@ class Fetcher:
         """
         failures: list[tuple[client_module.Node, errors.LedgerError]] = []
         for node in nodes or self.client.pool.nodes():
+            failure = None
             try:
                 return self._from(ask, judge, node)
             except errors.LedgerError as exc:
-                LOG.warning('Node %s gave no acceptable answer, %s: %s',
-                            node.url, exc.code, exc.message)
+                failure = exc
                 failures.append((node, exc))
             finally:
                 self._evidence.collect(self.light.trusted.federation,
                                        self.client.pool.offences())
+                self._note(node, failure)
         # What is wrong with answers is no verdict on what was asked for, so
         # nothing else may look like one.
         if (len({exc.code for _node, exc in failures}) == 1
@@ -120,6 +123,19 @@ class Fetcher:
             'No node gave an acceptable answer: ' + ', '.join(
                 f'{node.url}: {exc.code}' for node, exc in failures[:8]),
             codes=sorted({exc.code for _node, exc in failures}))
+
+    def _note(self, node: client_module.Node,
+              failure: errors.LedgerError | None) -> None:
+        """Log what a node is like, when it changes."""
+        code = None if failure is None else failure.code
+        if self._noted.get(node) == code:
+            return
+        self._noted[node] = code
+        if failure is None:
+            LOG.info('Node %s gives acceptable answers', node.url)
+        else:
+            LOG.warning('Node %s gives no acceptable answer, %s: %s',
+                        node.url, failure.code, failure.message)
 
     def _from(self, ask: Callable[[client_module.Node],
                                   client_module.Reply],

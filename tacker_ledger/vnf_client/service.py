@@ -22,6 +22,8 @@ LOG = logging.getLogger(__name__)
 
 #: A poll shorter than this did not wait for anything.
 _WAITED_SECONDS = 1.0
+#: How often one poll asks again because somebody showed a newer head.
+_NEWEST_TRIES = 8
 #: Pauses are up to so much shorter or longer, in per cent.
 _JITTER_PERCENT = 20
 
@@ -43,6 +45,8 @@ class Service:
         self._stopping = threading.Event()
         self._interruptible = False
         self._polls = 0
+        #: Code of the failure that was logged last, None if polls work.
+        self._failing: str | None = None
 
     def stop(self) -> None:
         """Make :meth:`run` return, for a signal handler in the same thread.
@@ -88,11 +92,14 @@ class Service:
         """Poll once and return how long to pause, in seconds."""
         began = time.monotonic()
         before = self._agent.state
+        failure = None
         try:
             # The first one finds out where the chain is.
             self.poll(wait=self._polls > 0)
         except errors.LedgerError as exc:
-            self._report(exc)
+            failure = exc
+        self._report(failure)
+        if failure is not None:
             return self._interval()
         waited = time.monotonic() - began >= _WAITED_SECONDS
         moved = self._agent.state.counters != before.counters
@@ -126,14 +133,33 @@ class Service:
         agent = self._agent
         recovery.recover(agent)
         self._polls += 1
-        snapshot = self._snapshot(wait)
-        if self._polls % agent.settings.second_node_polls == 0:
-            self._ask_second(snapshot)
-        self._settle_clock()
-        batch = agent.inbox.gather(agent.state, snapshot)
+        batch = agent.inbox.gather(agent.state, self._newest(wait))
         agent.timekeeper.check_trusted()
         decision.process(agent, batch)
         self._outbox.deliver(batch.head.time_ms)
+
+    def _newest(self, wait: bool) -> fetch.Snapshot:
+        """Return the state at the newest head that is known.
+
+        Asking others, whether for a second opinion or for the time, may
+        show a newer head than the one that was answered with: nothing is
+        decided under the older one.
+
+        :raises StaleHead: whoever answers falls behind again and again
+        """
+        agent = self._agent
+        for _ in range(_NEWEST_TRIES):
+            snapshot = self._snapshot(wait)
+            if self._polls % agent.settings.second_node_polls == 0:
+                self._ask_second(snapshot)
+            self._settle_clock()
+            newest = agent.fetcher.light.trusted.reference
+            if snapshot.head.height >= newest.height:
+                return snapshot
+            wait = False
+        raise errors.StaleHead('Nodes fall behind what others show.',
+                               height=snapshot.head.height,
+                               newest=newest.height)
 
     def _snapshot(self, wait: bool) -> fetch.Snapshot:
         agent = self._agent
@@ -208,8 +234,14 @@ class Service:
             'the wall clock contradicts the chain; nothing new is applied')
         agent.timekeeper.check_trusted()
 
-    def _report(self, exc: errors.LedgerError) -> None:
-        if isinstance(exc, errors.ClockSuspect):
-            # The alarm says it.
+    def _report(self, failure: errors.LedgerError | None) -> None:
+        """Log that polls fail, or work again, when that changes."""
+        code = None if failure is None else failure.code
+        if code == self._failing:
             return
-        LOG.warning('Poll failed, %s: %s', exc.code, exc.message)
+        self._failing = code
+        if failure is None:
+            LOG.info('Polls work again')
+        elif not isinstance(failure, errors.ClockSuspect):
+            # Of that the alarm tells.
+            LOG.warning('Polls fail, %s: %s', failure.code, failure.message)

@@ -51,7 +51,7 @@ class TestLoop(agent_case.AgentCase):
         self.only()
         self.service.run()
         self.assertTrue(all(24 <= one <= 36 for one in self.pauses))
-        self.assertIn('Poll failed', self.log.output)
+        self.assertIn('Polls fail', self.log.output)
 
     def test_what_is_to_be_sent_soon_shortens_the_wait(self):
         self.vnf = self.restart(receipt_delay_max_seconds=8.0)
