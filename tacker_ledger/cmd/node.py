@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
+import gc
 import signal
 import sys
 from typing import Any
@@ -51,6 +52,8 @@ async def serve(conf: Any) -> None:
     try:
         if starting.done():
             async with starting.result():
+                # what is there now stays: collections need not look at it
+                gc.freeze()
                 await stopping
                 node.refuse()
         else:
@@ -107,6 +110,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except errors.LedgerError as error:
         print(f'error: {error.code}: {error.message}', file=sys.stderr)
         return 1
+    finally:
+        # the process ends: nobody needs its memory sorted
+        gc.freeze()
+        gc.disable()
     return 0
 
 

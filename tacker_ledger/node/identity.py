@@ -101,6 +101,9 @@ def load(conf: Any, provider: provider_module.Provider | None = None
         raise conf_module.bad(
             'certificate_file', 'node', 'its key is not the node key of '
             'this member in the federation document')
+    # read when they are needed; wrong ones must not wait for that
+    enrolled_keys(conf)
+    peer_list(conf, genesis, index)
     return NodeIdentity(genesis, signed, index, member.name, seed,
                         secrets.token_bytes(_INSTANCE_BYTES))
 

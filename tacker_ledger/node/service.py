@@ -67,6 +67,13 @@ class Node:
             conf.node.data_directory, identity.genesis, identity.signed,
             max_bytes=conf.node.storage_max_gib * _GIB,
             sync=conf.node.fsync)
+        try:
+            self._assemble(conf)
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _assemble(self, conf: Any) -> None:
         self.ready = False
         self.closing = False
         self.problem: errors.LedgerError | None = None
@@ -75,10 +82,10 @@ class Node:
             self._pool_changed)
         self.application = assembly.application(self.store, self._provider,
                                                 self.pool)
-        assembly.check_place(conf, identity, self.application)
+        assembly.check_place(conf, self.identity, self.application)
         self.doubt = doubt.Doubt(
             self.application, self._provider, self.member,
-            self._provider.ed25519_public(identity.vote_seed))
+            self._provider.ed25519_public(self.identity.vote_seed))
         self.registry = registry.Registry(self.store, self.member,
                                           self.send_frame)
         self.index = indexing.open_index(conf)
