@@ -23,11 +23,12 @@ class TestIdentity(base.TestCase):
         return self.directory / f'node-{index}'
 
     def refused(self, option: str, value):
+        before = self.conf.node[option]
         self.conf.set_override(option, str(value), 'node')
-        self.addCleanup(self.conf.clear_override, option, 'node')
         found = self.assertRaises(errors.BadOption, identity.load,
                                   self.conf)
         self.assertEqual(option, found.details.get('option'))
+        self.conf.set_override(option, before, 'node')
 
     def test_as_the_federation_was_made(self):
         own = identity.load(self.conf)
