@@ -18,7 +18,6 @@ from typing import Any
 
 from keystoneauth1 import noauth
 from keystoneauth1 import session as keystone_session
-from openstack import exceptions
 from openstack import proxy
 from openstack import resource
 from openstack import service_description
@@ -26,8 +25,6 @@ from openstack import service_description
 from tacker_ledger.tenant_client import client as client_module
 
 SERVICE_TYPE = 'vnf-ledger'
-#: What the door's "there is no such thing" becomes.
-NOT_FOUND = exceptions.NotFoundException
 
 
 class Enrolment(resource.Resource):

@@ -14,6 +14,8 @@ import sys
 from typing import Any
 import unicodedata
 
+from keystoneauth1 import exceptions as keystone_exceptions
+from openstack import exceptions as sdk_exceptions
 from osc_lib.command import command
 from osc_lib import exceptions
 from osc_lib.i18n import _
@@ -70,6 +72,18 @@ class OperatorCommand(LedgerCommand):
 
     auth_required = True
 
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run the command; show what the door refused as it said it."""
+        try:
+            return super().run(parsed_args)
+        except sdk_exceptions.HttpException as error:
+            raise exceptions.CommandError(describe(_refusal(error))
+                                          ) from error
+        except keystone_exceptions.ClientException as error:
+            raise exceptions.CommandError(describe(errors.NoNode(
+                f'The operator door is not to be reached: {error}'))
+            ) from error
+
     def operator(self) -> Any:
         """Return the proxy of the operator door."""
         manager: Any = self.app.client_manager
@@ -83,6 +97,17 @@ def describe(error: errors.LedgerError) -> str:
         if value not in (None, '', [], ()))
     text = f'{error.code}: {error.message}'
     return escape(f'{text} ({details})' if details else text)
+
+
+def _refusal(error: sdk_exceptions.HttpException) -> errors.LedgerError:
+    """Return the error that a door described in its answer."""
+    described: Any = {'message': str(error)}
+    if error.response is not None:
+        try:
+            described = error.response.json()
+        except ValueError:
+            pass
+    return errors.from_dict(described)
 
 
 # Showing

@@ -4,7 +4,6 @@
 import argparse
 
 from osc_lib.command import command
-from osc_lib import exceptions
 from osc_lib.i18n import _
 
 from tacker_ledger.core import hashing
@@ -69,10 +68,5 @@ class DeleteEnrolment(base.OperatorCommand):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        key_id = _key_id(parsed_args)
-        try:
-            self.operator().delete_enrolment(key_id, ignore_missing=False)
-        except sdk.NOT_FOUND as error:
-            raise exceptions.CommandError(
-                f'not-found: The key {key_id} is not enrolled here.'
-            ) from error
+        self.operator().delete_enrolment(_key_id(parsed_args),
+                                         ignore_missing=False)

@@ -51,7 +51,8 @@ class Tenant:
         """Run ``openstack ... vnf ledger WORDS``."""
         arguments = [*auth, *(('--os-vnf-ledger-nodes', nodes)
                               if nodes else ()), 'vnf', 'ledger', *words]
-        if not self.process and not stdin:
+        # The shell keeps its first client: another endpoint, another one.
+        if not (self.process or stdin or '--os-endpoint' in auth):
             return _in_shell(['--ledger-dir', str(self.directory),
                               *arguments])
         clean = {name: value for name, value in os.environ.items()

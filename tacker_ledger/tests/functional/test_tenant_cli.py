@@ -167,6 +167,13 @@ class TestProfile(CliCase):
         self.assertEqual('not-found', stranger.refused(
             'enrolment', 'delete', '--key-id', key['key_id'],
             auth=endpoint))
+        self.assertEqual('bad-option', stranger.refused(
+            'enrolment', 'create', '--key-id', key['key_id'], '--label',
+            'x' * 300, auth=endpoint))
+        self.assertEqual('no-node', stranger.refused(
+            'enrolment', 'list', auth=(
+                '--os-auth-type', 'none', '--os-endpoint',
+                'http://127.0.0.1:1')))
 
 
 class TestPublishing(CliCase):
