@@ -57,6 +57,11 @@ class _OneWrite:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def is_closing(self) -> bool:
+        """Return what the transport says; asked for every response."""
+        closing: bool = self._transport.is_closing()
+        return closing
+
     def write(self, data: bytes) -> None:
         """Keep a head; send anything else, after the head that is kept."""
         if (not self._head and data.startswith(_HEAD_START)

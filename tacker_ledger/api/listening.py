@@ -8,6 +8,7 @@ door that would speak it to others refuses to start and names the option.
 import asyncio
 import contextlib
 import ipaddress
+import resource
 import socket
 import ssl
 from typing import Any
@@ -23,6 +24,8 @@ LOG = logging.getLogger(__name__)
 
 #: After this a request still running at shutdown is cut off.
 STOP_SECONDS = 1
+#: Files which a process has open beside a door's connections.
+OTHER_FILES_COUNT = 1024
 _BACKLOG_COUNT = 4096
 _ALPN = ['http/1.1']
 
@@ -49,12 +52,30 @@ def tls_context(group: str, certificate_file: str, key_file: str
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(_ALPN)
     try:
-        context.load_cert_chain(certificate_file, key_file)
+        # an empty password: an encrypted key is refused, nobody is asked
+        context.load_cert_chain(certificate_file, key_file, password='')
     except (OSError, ssl.SSLError) as error:
         raise conf_module.bad('certificate_file', group,
                               f'{certificate_file}, {key_file}: {error}'
                               ) from error
     return context
+
+
+def allow_open_files(count: int) -> None:
+    """Raise this process's limit on open files, as far as it may.
+
+    The usual one, 1024, is less than the connections of a door.
+
+    :param count: files needed
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < count:
+        LOG.warning('This process may open %s files, and its doors may need '
+                    '%s: raise its limit (LimitNOFILE of systemd) or lower '
+                    'connections_max in [door].', wanted, count)
 
 
 def check_plain_http(group: str, options: Any) -> None:
@@ -94,6 +115,7 @@ class Listener:
         self._host = options.host
         self._port = options.port
         self._context = context
+        self._connections = bounds.connections_max_count
         self._config = uvicorn.Config(
             application, http=http_protocol.protocol_class(bounds), ws='none',
             lifespan='off', log_config=None, log_level='error',
@@ -118,6 +140,7 @@ class Listener:
 
         :raises BadOption: the address cannot be had
         """
+        allow_open_files(self._connections + OTHER_FILES_COUNT)
         listening = self._bind()
         self.port = listening.getsockname()[1]
         self._task = asyncio.create_task(

@@ -15,6 +15,7 @@ from typing import TypeVar
 from tacker_ledger.api import answers
 from tacker_ledger.api import budget
 from tacker_ledger.api import errors as api_errors
+from tacker_ledger.api import parameters
 from tacker_ledger.api import ratelimit
 from tacker_ledger.api import waiters
 from tacker_ledger.core import errors
@@ -28,6 +29,8 @@ JSON = 'application/json'
 #: An answer above this is sent in slices, each when the client took most of
 #: the one before, so that what it has not taken is counted.
 SLICE_BYTES = 256 * 1024
+#: What a client may ask any node for.
+WAIT_MAX_SECONDS = 60
 #: How long a client may take for one answer.
 SENDING_MAX_SECONDS = 300.0
 
@@ -121,6 +124,15 @@ class Resource:
                 yield bytes(view[at:at + SLICE_BYTES])
         finally:
             self.context.outgoing.give(len(data))
+
+    def wait_seconds(self, asked: parameters.Parameters) -> int:
+        """Return for how long a request wants to wait, as far as it may.
+
+        More than this node allows is cut, more than any does is refused.
+        """
+        allowed = int(self.context.options.wait_max_seconds)
+        return min(allowed, asked.integer(
+            'wait', 0, high=max(WAIT_MAX_SECONDS, allowed)))
 
     async def wait(self, req: Any, resp: Any, keys: Iterable[bytes],
                    seconds: float) -> bool:

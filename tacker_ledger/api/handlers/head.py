@@ -16,8 +16,7 @@ class Head(base.Resource):
                                  ('since', 'wait'))
         reader = self.context.reader
         since = asked.optional_integer('since')
-        wait = asked.integer('wait', 0,
-                             high=self.context.options.wait_max_seconds)
+        wait = self.wait_seconds(asked)
         if since is not None:
             await self.wait_until(
                 req, resp, lambda: reader.height() > since, (), wait)

@@ -114,8 +114,7 @@ class Transaction(base.Resource):
         asked = parameters.parse(req.scope['query_string'], ('wait',))
         key = parameters.from_hex('transaction id', txid, _TXID_BYTES)
         reader = self.context.reader
-        wait = asked.integer('wait', 0,
-                             high=self.context.options.wait_max_seconds)
+        wait = self.wait_seconds(asked)
         if not wait:
             await self.answer_from_thread(
                 req, resp, lambda: (reader.transaction(key), None))

@@ -208,21 +208,23 @@ class World:
         return identifiers.cid_state_key(self.chain.h, written.content.cid)
 
     async def call(self, method: str, target: str, body: bytes = b'',
-                   headers: dict[str, str] | None = None,
+                   headers: Any = None,
                    client: str = '192.0.2.1',
                    gone: asyncio.Event | None = None,
                    events: list | None = None) -> Got:
         """Send one request to the application.
 
+        :param headers: a dictionary, or pairs
         :param gone: set when the client goes
         :param events: of ASGI, in place of the body in one piece
         """
         path, _, query = target.partition('?')
         pending = list(events) if events is not None else [
             {'type': 'http.request', 'body': body, 'more_body': False}]
-        pairs = {'host': 'door', **(headers or {})}
-        if body and 'content-length' not in pairs:
-            pairs['content-length'] = str(len(body))
+        pairs = [('host', 'door'), *(
+            headers.items() if isinstance(headers, dict) else headers or ())]
+        if body and 'content-length' not in dict(pairs):
+            pairs.append(('content-length', str(len(body))))
         sent = []
 
         async def receive():
@@ -239,7 +241,7 @@ class World:
             'http_version': '1.1', 'method': method, 'path': path,
             'raw_path': path.encode(), 'query_string': query.encode(),
             'headers': [(name.lower().encode(), value.encode())
-                        for name, value in pairs.items()],
+                        for name, value in pairs],
             'client': (client, 40000), 'server': ('door', 443),
             'scheme': 'https', 'root_path': ''}, receive, send)
         return Got(sent[0]['status'],

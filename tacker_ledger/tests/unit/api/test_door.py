@@ -420,6 +420,17 @@ class TestWaiting(DoorCase):
         self.assertEqual(503, got.status)
 
 
+class TestShortWaits(DoorCase):
+    """A node that holds clients less long than they ask for."""
+
+    OPTIONS = {'wait_max_seconds': 1}
+
+    async def test_it_cuts_what_is_asked_for(self):
+        got = await self.world.get('/v1/head?since=5&wait=60')
+        self.assertEqual(200, got.status)
+        await self.refused(400, 'bad-option', '/v1/head?since=5&wait=61')
+
+
 class TestFull(DoorCase):
     """More clients than may wait."""
 
@@ -471,6 +482,11 @@ class TestRates(DoorCase):
         self.assertEqual(200, await ask('192.0.2.8'))
         # what the client itself wrote in front changes nothing
         self.assertEqual(429, await ask('192.0.2.99, 192.0.2.7'))
+        # also not in a line of its own, before the proxy's
+        twice = [('x-forwarded-for', '192.0.2.98'),
+                 ('x-forwarded-for', '192.0.2.7')]
+        self.assertEqual(429, (await self.world.get(
+            '/v1/head', client='203.0.113.1', headers=twice)).status)
         # and nobody else may say who the client is
         self.assertEqual([200, 200, 200, 429], [
             await ask(f'192.0.2.{number}', '198.51.100.1')

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import resource
 import types
 
 from tacker_ledger.api import http_protocol
@@ -174,6 +175,36 @@ class TestListener(simulated.AsyncTestCase):
                                           return_exceptions=True))[0]
             self.assertIsInstance(error, errors.BadOption)
             self.assertIn('Option port in [operator]', error.message)
+
+
+class TestOpenFiles(base.TestCase):
+    """The limit follows what the door may hold."""
+
+    def setUp(self):
+        super().setUp()
+        self.limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE,
+                        self.limits)
+
+    def test_raised_as_far_as_allowed(self):
+        _soft, hard = self.limits
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+        listening.allow_open_files(600)
+        self.assertEqual((600, hard),
+                         resource.getrlimit(resource.RLIMIT_NOFILE))
+        listening.allow_open_files(10)
+        self.assertEqual((600, hard),
+                         resource.getrlimit(resource.RLIMIT_NOFILE))
+        self.assertEqual('', self.log.output)
+
+    def test_too_little(self):
+        _soft, hard = self.limits
+        if hard == resource.RLIM_INFINITY:
+            self.skipTest('this process has no limit')
+        listening.allow_open_files(hard + 1)
+        self.assertEqual((hard, hard),
+                         resource.getrlimit(resource.RLIMIT_NOFILE))
+        self.assertIn('connections_max', self.log.output)
 
 
 class TestPlainHTTP(base.TestCase):
