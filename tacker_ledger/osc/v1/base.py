@@ -42,6 +42,13 @@ class LedgerCommand(command.Command):
             status: int = super().run(parsed_args)
         except errors.LedgerError as error:
             raise exceptions.CommandError(describe(error)) from error
+        except sdk_exceptions.HttpException as error:
+            raise exceptions.CommandError(describe(_refusal(error))
+                                          ) from error
+        except keystone_exceptions.ConnectionError as error:
+            raise exceptions.CommandError(describe(errors.NoNode(
+                f'The operator door is not to be reached: {error}'))
+            ) from error
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -71,18 +78,6 @@ class OperatorCommand(LedgerCommand):
     """A command that asks a node's operator door, with a token."""
 
     auth_required = True
-
-    def run(self, parsed_args: argparse.Namespace) -> int:
-        """Run the command; show what the door refused as it said it."""
-        try:
-            return super().run(parsed_args)
-        except sdk_exceptions.HttpException as error:
-            raise exceptions.CommandError(describe(_refusal(error))
-                                          ) from error
-        except keystone_exceptions.ClientException as error:
-            raise exceptions.CommandError(describe(errors.NoNode(
-                f'The operator door is not to be reached: {error}'))
-            ) from error
 
     def operator(self) -> Any:
         """Return the proxy of the operator door."""
