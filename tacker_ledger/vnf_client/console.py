@@ -2,6 +2,7 @@
 """Shows the agent's public keys on the VNF's terminal (S0 section III.A)."""
 
 import os
+import select
 import sys
 
 from oslo_log import log as logging
@@ -12,6 +13,8 @@ from tacker_ledger.vnf_client import agent as agent_module
 LOG = logging.getLogger(__name__)
 
 STANDARD_OUTPUT = '-'
+#: How long a slow line may keep the agent from its work.
+_WAIT_SECONDS = 2.0
 
 
 class Console:
@@ -54,9 +57,24 @@ class Console:
                 target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY
                 | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
             try:
-                os.write(descriptor, data)
+                _write_all(descriptor, data)
             finally:
                 os.close(descriptor)
         except OSError as exc:
             LOG.warning('The key block was not printed to %s: %s', target,
                         exc.strerror)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write to a line that may be slow, or held by somebody.
+
+    :raises OSError: it takes no more
+    """
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[os.write(descriptor, left):]
+        except BlockingIOError:
+            _, ready, _ = select.select([], [descriptor], [], _WAIT_SECONDS)
+            if not ready:
+                raise

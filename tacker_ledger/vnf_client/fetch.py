@@ -104,16 +104,17 @@ class Fetcher:
         """
         failures: list[tuple[client_module.Node, errors.LedgerError]] = []
         for node in nodes or self.client.pool.nodes():
-            failure = None
             try:
-                return self._from(ask, judge, node)
+                found = self._from(ask, judge, node)
             except errors.LedgerError as exc:
-                failure = exc
                 failures.append((node, exc))
+            else:
+                self._note(node, None)
+                return found
             finally:
                 self._evidence.collect(self.light.trusted.federation,
                                        self.client.pool.offences())
-                self._note(node, failure)
+            self._note(*failures[-1])
         # What is wrong with answers is no verdict on what was asked for, so
         # nothing else may look like one.
         if (len({exc.code for _node, exc in failures}) == 1

@@ -114,7 +114,8 @@ class Reporter:
                       payload: payload_module.PrivatePayload,
                       reader: suite_module.KeyDocument
                       ) -> state_module.AgentState:
-        if len(state.outbox) >= state_module.OUTBOX_MAX_COUNT:
+        if len(state.outbox) >= (state_module.OUTBOX_MAX_COUNT
+                                 - state_module.OUTBOX_ANSWERS_COUNT):
             LOG.error('The outbox is full: a receipt is not sent')
             return state
         nonce = self._nonce()
@@ -142,12 +143,10 @@ class Reporter:
                request: acceptance.Located,
                observations: Sequence[payload_module.Observation]
                ) -> state_module.AgentState:
-        """Return the state with the answer to a request to be sent.
-
-        :raises PlanTooLarge: the outbox is full
-        """
+        """Return the state with the answer to a request to be sent."""
         if len(state.outbox) >= state_module.OUTBOX_MAX_COUNT:
-            raise errors.Busy('The outbox is full.')
+            LOG.error('The outbox is full: a request is not answered')
+            return state
         content = request.transaction.content
         assert isinstance(content, transaction_module.Request)
         assert content.recipient_id is not None

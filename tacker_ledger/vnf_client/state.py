@@ -28,6 +28,8 @@ COUNTERS_MAX_COUNT = 8192
 VIDS_MAX_COUNT = 8192
 FAILED_MAX_COUNT = 1024
 OUTBOX_MAX_COUNT = 256
+#: Places in the outbox that receipts leave to answers, which are urgent.
+OUTBOX_ANSWERS_COUNT = 32
 
 #: Kinds of what waits in the outbox.
 RECEIPT = 1

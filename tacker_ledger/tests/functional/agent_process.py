@@ -88,7 +88,7 @@ class AgentProcess:
             f'state_directory = {root}/state', f'console = {self.console}',
             'receipt_delay_max_seconds = 0.2', 'wait_seconds = 2',
             *options, '')))
-        self.log = (root / 'log').open('ab')  # noqa: SIM115
+        self.log = (root / 'log').open('ab')
         self.process = subprocess.Popen(
             [python, '-m', 'tacker_ledger.cmd.vnf_client', '--config-file',
              str(root / 'agent.conf')], stdout=self.log, stderr=self.log,

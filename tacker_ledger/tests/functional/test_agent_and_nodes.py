@@ -149,7 +149,7 @@ class TestAgentAndNodes(base.TestCase):
             data = b'without %d' % index
             one = self.author(
                 payload.Configuration('file', 'firewall', data))
-            self.wait_for(lambda: self.taken(one))  # noqa: B023
+            self.wait_for(lambda: self.taken(one))
             self.wait_for(self.applied(data))
             self.nodes.start(index)
 
