@@ -47,12 +47,14 @@ class Tenant:
 
     def run(self, *words: str, stdin: str = '', nodes: str = '',
             auth: tuple[str, ...] = ('--os-auth-type', 'none'),
+            environment: dict[str, str] | None = None
             ) -> subprocess.CompletedProcess[str]:
         """Run ``openstack ... vnf ledger WORDS``."""
         arguments = [*auth, *(('--os-vnf-ledger-nodes', nodes)
                               if nodes else ()), 'vnf', 'ledger', *words]
         # The shell keeps its first client: another endpoint, another one.
-        if not (self.process or stdin or '--os-endpoint' in auth):
+        if not (self.process or stdin or environment
+                or '--os-endpoint' in auth):
             return _in_shell(['--ledger-dir', str(self.directory),
                               *arguments])
         clean = {name: value for name, value in os.environ.items()
@@ -62,7 +64,8 @@ class Tenant:
              *arguments], input=stdin, text=True, capture_output=True,
             timeout=COMMAND_SECONDS, cwd=self.root,
             env={**clean, 'HOME': str(self.root),
-                 'TACKER_LEDGER_HOME': str(self.directory)})
+                 'TACKER_LEDGER_HOME': str(self.directory),
+                 **(environment or {})})
 
     def text(self, *words: str, **options: Any) -> str:
         """Run a command that must succeed; return what it printed."""

@@ -9,6 +9,7 @@ import stat
 from tacker_ledger.tests import base
 from tacker_ledger.tests.functional import federation
 from tacker_ledger.tests.functional import tenants
+from tacker_ledger.tests.functional import test_operator_door
 
 UNKNOWN_CID = '00' * 16
 UNKNOWN_ID = '00' * 32
@@ -438,3 +439,51 @@ class TestErrors(CliCase):
                      'receipt'):
             self.assertEqual([], json.loads(self.tenant.text(
                 noun, 'list', '-f', 'json')), noun)
+
+
+class TestOperator(base.TestCase):
+    """Enrolling with a token of a real Keystone."""
+
+    TIMEOUT_SCALE = 15
+
+    def environment(self, account):
+        """Return what a user's RC file sets."""
+        facts = self.keystone[account]
+        return {
+            'OS_AUTH_TYPE': 'password', 'OS_IDENTITY_API_VERSION': '3',
+            'OS_CACERT': str(self.members.ca_file),
+            'OS_VNF_LEDGER_ENDPOINT_OVERRIDE': self.members.operator_url(
+                0).replace('http:', 'https:'),
+            **{f'OS_{name.upper()}': value
+               for name, value in facts.items()}}
+
+    def test_enrolment(self):
+        self.keystone = self.require_part('keystone')
+        self.members = federation.Federation(
+            1, admission='registered', start=False)
+        self.addCleanup(self.members.close)
+        self.members.configure(0, {
+            'operator': {'auth_strategy': 'keystone', 'plain_http': False},
+            'keystone_authtoken': test_operator_door.authtoken(
+                self.keystone)})
+        self.members.start_all()
+        tenant = tenants.Tenant(self.make_directory(), self.members)
+        tenant('init', '--federation-directory',
+               str(self.members.directory))
+        key_id = tenant('key', 'create', 'alice')['key_id']
+        words = ('enrolment', 'create', '--key-id', key_id)
+
+        def refused(account):
+            return tenant.refused(*words, auth=(),
+                                  environment=self.environment(account))
+
+        self.assertEqual('forbidden', refused('auditor'))
+        made = tenant(*words, auth=(), environment=self.environment('admin'))
+        self.assertEqual(key_id, made['key_id'])
+        tenant('template', 'publish', '--applier', 'file', '--target', 'x',
+               '--file', tenant.file('data', 'x'), '--vendor', 'ACME')
+        # Without a token there is no way in, and no trace of one.
+        done = tenant.run('enrolment', 'list', auth=(), environment={
+            'OS_PROJECT_NAME': 'x'})
+        self.assertEqual(1, done.returncode)
+        self.assertNotIn('Traceback', done.stderr)
