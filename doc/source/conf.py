@@ -2,6 +2,7 @@
 """Settings of the documentation: ``tox -e docs`` builds it."""
 
 extensions = [
+    'cliff.sphinxext',
     'openstackdocstheme',
     'oslo_config.sphinxconfiggen',
     'oslo_config.sphinxext',
@@ -10,6 +11,8 @@ extensions = [
     'sphinx.ext.graphviz',
     'sphinx.ext.mathjax',
 ]
+
+autoprogram_cliff_application = 'openstack'
 
 project = 'tacker-ledger'
 copyright = 'tacker-ledger contributors'
