@@ -71,11 +71,12 @@ def socket_file(conf: Any) -> str:
 
 
 def _register_arguments(conf: Any) -> None:
+    # Text here, judged as options of the group: so a wrong one has our form.
     conf.register_cli_opts([
-        cfg.HostAddressOpt('host', help='Address to listen on, in place of '
-                                        'host in [door].'),
-        cfg.PortOpt('port', help='Port to listen on, in place of port in '
-                                 '[door], which is the node\'s own.')])
+        cfg.StrOpt('host', help='Address to listen on, in place of host in '
+                                '[door].'),
+        cfg.StrOpt('port', help='Port to listen on, in place of port in '
+                                '[door], which is the node\'s own.')])
 
 
 def make_conf(argv: Sequence[str]) -> Any:
@@ -91,7 +92,10 @@ def make_conf(argv: Sequence[str]) -> Any:
         # A file may have options of these names for somebody else.
         given = conf.get_location(name)
         if given and given.location is cfg.Locations.command_line:
-            conf.set_override(name, conf[name], group='door')
+            try:
+                conf.set_override(name, conf[name], group='door')
+            except ValueError as error:
+                raise conf_module.bad(name, 'door', str(error)) from error
     return conf
 
 
