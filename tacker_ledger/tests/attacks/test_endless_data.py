@@ -17,6 +17,7 @@ import time
 
 from tacker_ledger.core import codec
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core.ledger import transaction
 from tacker_ledger.core import limits
 from tacker_ledger.tests.attacks import evil_peer
 from tacker_ledger.tests.attacks import node_case
@@ -33,10 +34,10 @@ class EndlessCase(node_case.NodeCase):
     OPTIONS = {'door': {'receive_timeout_seconds': RECEIVE_SECONDS}}
 
     @contextlib.contextmanager
-    def unharmed(self, index):
+    def unharmed(self, index, growth_max_bytes=GROWTH_MAX_BYTES):
         """Demand that a node neither grows nor changes, and goes on."""
         with (self.nothing_changes(),
-              self.bounded_memory(index, GROWTH_MAX_BYTES)):
+              self.bounded_memory(index, growth_max_bytes)):
             yield
         self.assert_goes_on(index)
 
@@ -286,13 +287,21 @@ class TestPeerPort(EndlessCase):
                 in self.members.log(self.TARGET), 5.0, 'the link is cut')
 
     def test_endless_forwarding(self):
-        """What a member forwards waits in a bounded queue."""
-        submission = codec.encode((1, bytes(_MIB), None))
+        """What a member forwards waits in a bounded queue.
+
+        Each looks good until its signature is checked, which takes longer
+        than to send it again.
+        """
+        good = self.author().template(2048).transaction
+        forged = codec.encode((
+            1, good.txid, bytes(len(good.signature)), good.content_bytes))
+        submission = transaction.Submission(forged).to_bytes()
         frame = messages.encode(messages.Transactions(
-            True, (submission,) * 15))
-        with self.unharmed(self.TARGET):
+            True, (submission,) * limits.BLOCK_MAX_TRANSACTIONS))
+        frames = 200 * _MIB // len(frame)
+        with self.unharmed(self.TARGET, 80 * _MIB):
             peer = self.peer().greet()
-            for _ in range(24):
+            for _ in range(frames):
                 peer.send(frame)
             peer.close()
 

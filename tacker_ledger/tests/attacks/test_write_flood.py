@@ -45,8 +45,8 @@ class TestWriteFlood(node_case.NodeCase):
     ADMISSION = 'registered'
     INIT = ('--batch-interval-ms', str(BATCH_INTERVAL_MS))
     OPTIONS = {'node': {'pool_max_transactions': POOL_MAX_TRANSACTIONS,
-                        'rate_per_key_per_second': 400.0,
-                        'rate_burst_per_key': 800}}
+                        'rate_per_key_per_second': 100.0,
+                        'rate_burst_per_key': 200}}
 
     @classmethod
     def prepare(cls):
@@ -114,9 +114,8 @@ class TestWriteFlood(node_case.NodeCase):
         codes = [code for answer in answers for code in (
             answer.codes if answer.results else answer.codes * _BATCH)]
         # What was taken before, and is sent again, is a duplicate.
-        self.assertLessEqual({None, 'busy'}, set(codes))
-        self.assertLessEqual(
-            set(codes), {None, 'busy', 'rate-limited', 'duplicate'})
+        self.assertEqual({None, 'busy', 'rate-limited'},
+                         set(codes) - {'duplicate'})
         self.settled()
         self.assertGreater(len(codes), 10 * (self.written() - before))
         refused = [answer for answer in answers if answer.status != 202]
