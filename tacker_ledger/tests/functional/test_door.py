@@ -322,7 +322,7 @@ class TestNoQuorum(DoorCase):
         self.committed(self.author.template(), node)
 
 
-class TestCrowd(DoorCase):
+class TestThousandWaitingClients(DoorCase):
     """A thousand VNFs wait at one node."""
 
     TIMEOUT_SCALE = 10
