@@ -14,6 +14,7 @@ from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core.ledger import light_client
 from tacker_ledger.core.ledger import trusted_state
+from tacker_ledger.tenant_client import evidence
 from tacker_ledger.tenant_client import profile as profile_module
 from tacker_ledger.tenant_client import store as store_module
 from tacker_ledger.transport import client as client_module
@@ -80,9 +81,15 @@ class Asker:
         self._saved = trusted
 
     def close(self) -> None:
-        """Keep what was proven and give the sockets back."""
+        """Keep what was proven and who lied; give the sockets back."""
         try:
             self.save()
+            for name in evidence.keep(
+                    self._store, self.h, self._profile.provider,
+                    self._light.trusted.federation,
+                    self.client.pool.offences()):
+                LOG.warning('Kept the evidence of a false answer: %s',
+                            self._store.path(f'{evidence.FOLDER}/{name}'))
         finally:
             self.client.close()
 
@@ -144,13 +151,18 @@ class Asker:
             self.client.pool.mark_stale(reply.node)
             raise
         except errors.ProofError as error:
-            self.client.accuse(reply, error.code)
+            self._accuse(reply, error)
             raise
         except (errors.FormatError, errors.AuthenticityError) as error:
-            self.client.accuse(reply, error.code)
+            self._accuse(reply, error)
             raise errors.BadAnswer(
                 f'{reply.node.url}: {error.message}',
                 url=reply.node.url, reason=error.code) from error
+
+    def _accuse(self, reply: Reply, error: errors.LedgerError) -> None:
+        LOG.warning('%s gave a false answer, %s: %s', reply.node.url,
+                    error.code, error.message)
+        self.client.accuse(reply, error.code)
 
     def _catch_up(self, node: Node) -> bool:
         """Take over later federation documents that a node proves."""

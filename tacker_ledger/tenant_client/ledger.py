@@ -28,6 +28,7 @@ from tacker_ledger.tenant_client import asking
 
 #: Rows of one answer of an index.
 SEARCH_LIMIT_COUNT = 1000
+_PAUSE_SECONDS = 0.2
 
 Certified = asking.Certified
 Node = asking.Node
@@ -86,11 +87,14 @@ class Ledger(asking.Asker):
 
         A hint: what changed is to be read, with proof, afterwards.
         """
+        began = time.monotonic()
         try:
             self.client.state(keys, since=self.height, wait_seconds=seconds)
         except errors.LedgerError as error:
             asking.LOG.debug('Waiting for a change: %s', error.message)
-            time.sleep(min(1, seconds))
+        # Whoever answers at once must not keep us busy.
+        time.sleep(max(0.0, min(_PAUSE_SECONDS, float(seconds))
+                       - (time.monotonic() - began)))
 
     def states(self, keys: Sequence[bytes]
                ) -> tuple[Certified, dict[bytes, bytes | None]]:

@@ -32,14 +32,19 @@ def _shown(item: migration_record.Migration) -> base.Columns:
         base.escape(word) for word in item.path_switch)
     if item.rounds:
         current = item.current
+        # The last round of all has nothing new, hence no delivery.
+        delivered = next((one for one in reversed(item.rounds)
+                          if one.delivery_txid is not None), current)
         shown['entries'] = '\n'.join(
             f'{cid.hex()}:{vid}' for cid, vid, _txid in current.entries)
         shown['differences'] = '\n'.join(
             f'{comparison.Kind(kind).label} {cid.hex()}: reported '
             f'{reported or "-"}, on the chain {chain or "-"}'
             for kind, cid, reported, chain in current.differences)
-        for name in ('request', 'answer', 'delivery', 'receipt'):
-            txid = getattr(current, f'{name}_txid')
+        for name, txid in (('request', current.request_txid),
+                           ('answer', current.answer_txid),
+                           ('delivery', delivered.delivery_txid),
+                           ('receipt', delivered.receipt_txid)):
             shown[name] = txid.hex() if txid else ''
     return tuple(shown), tuple(shown.values())
 

@@ -11,6 +11,7 @@ import fixtures
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import trusted_state
 from tacker_ledger.tenant_client import asking
+from tacker_ledger.tenant_client import evidence
 from tacker_ledger.tenant_client import ledger
 from tacker_ledger.tests.unit.tenant_client import simulator
 
@@ -99,6 +100,17 @@ class TestReading(simulator.TenantCase):
         self.assert_refused(errors.BadProof, self.subject.transaction,
                             self.written.txid)
 
+    def test_who_lied_is_kept(self):
+        self.lie(0, 1, head=lambda body: (body[0], b'junk'))
+        for _ in range(3):
+            self.subject.head()
+        self.tenant.close()
+        names = self.tenant.store.names(evidence.FOLDER, '.claim')
+        self.assertEqual(len({offence.node.member for offence
+                              in self.doors.pool.offences()}), len(names))
+        self.tenant.close()
+        self.assertEqual(names, self.tenant.store.names(evidence.FOLDER, ''))
+
     def test_denied_by_some(self):
         # Two deny, f + 1 of four: then nobody is asked any more.
         self.lie(0, transaction=lambda body: None)
@@ -156,7 +168,8 @@ class TestReading(simulator.TenantCase):
         with mock.patch.object(time, 'sleep') as sleep:
             self.doors.down = set(ALL)
             self.subject.wait_for_change([bytes(32)], 5)
-        sleep.assert_called_once_with(1)
+        [(seconds,)] = [call.args for call in sleep.call_args_list]
+        self.assertTrue(0 < seconds <= 0.2)
 
 
 class TestFreshness(simulator.TenantCase):
