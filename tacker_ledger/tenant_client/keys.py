@@ -90,6 +90,8 @@ class KeyRing:
         self._store = store
         self._keystore = keystore
         self._provider = provider
+        #: By key id.
+        self._pairs: dict[bytes, suite_module.KeyPair] = {}
 
     def create(self, name: str, kind: str = TENANT, suite: str = 'rsa2048'
                ) -> Key:
@@ -146,8 +148,15 @@ class KeyRing:
         return keys[0]
 
     def pair(self, key: Key) -> suite_module.KeyPair:
-        """Return the pair behind a public half of the tenant's."""
-        return self._keystore.pair(f'{key.kind}.{key.name}')
+        """Return the pair behind a public half of the tenant's.
+
+        Loading an RSA key checks its primes, which costs more than all
+        that is done with it; so it is loaded once.
+        """
+        if key.key_id not in self._pairs:
+            self._pairs[key.key_id] = self._keystore.pair(
+                f'{key.kind}.{key.name}')
+        return self._pairs[key.key_id]
 
     # Group keys leave the keystore, sealed to members: software keys only.
 
