@@ -241,7 +241,8 @@ class TestProgram(AgentProcessCase):
         agent = self.start(options=('suite = ed25519',))
         block = self.key_block(agent)
         self.configure(block, b'one')
-        self.wait_for(self.applied(b'one'), agent)
+        # killed before it says so, it would put all back
+        self.wait_for(lambda: 'is in force' in agent.output(), agent)
         agent.kill()
         self.target.unlink()
         again = self.start(options=('suite = ed25519',))
