@@ -13,7 +13,7 @@ from osc_lib import utils
 API_NAME = 'vnf_ledger'
 API_VERSION_OPTION = 'os_vnf_ledger_api_version'
 DEFAULT_API_VERSION = '1'
-API_VERSIONS = {'1': 'tacker_ledger.osc.sdk.make_proxy'}
+API_VERSIONS = ('1',)
 
 
 def make_client(instance: Any) -> Any:
@@ -24,11 +24,10 @@ def make_client(instance: Any) -> Any:
 
     :param instance: the client manager
     """
-    make_proxy = utils.get_client_class(
-        API_NAME, instance._api_version[API_NAME], API_VERSIONS)
-    connection = (getattr(instance, 'sdk_connection', None)
-                  if instance._auth_required else None)
-    return make_proxy(connection)
+    from tacker_ledger.osc import sdk
+
+    return sdk.make_proxy(getattr(instance, 'sdk_connection', None)
+                          if instance._auth_required else None)
 
 
 def build_option_parser(parser: argparse.ArgumentParser

@@ -109,6 +109,8 @@ LAZY = {
         'a process loads the one library that it uses',
     (PROVIDERS, f'{PACKAGE}.{PROVIDERS}.pycryptodome'):
         'a process loads the one library that it uses',
+    ('osc.plugin', f'{PACKAGE}.osc.sdk'):
+        'OpenStackClient loads plugins at every start, whatever is asked',
 }
 
 
