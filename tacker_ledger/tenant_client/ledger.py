@@ -25,10 +25,15 @@ from tacker_ledger.core.ledger import state_records
 from tacker_ledger.core.ledger import transaction as transaction_module
 from tacker_ledger.core import limits
 from tacker_ledger.tenant_client import asking
+from tacker_ledger.tenant_client import profile as profile_module
+from tacker_ledger.tenant_client import store as store_module
 
 #: Rows of one answer of an index.
 SEARCH_LIMIT_COUNT = 1000
 _PAUSE_SECONDS = 0.2
+#: Histories to remember, and how large each may be.
+_REMEMBERED_MAX_COUNT = 64
+_REMEMBERED_MAX_BYTES = 4 * 1024 * 1024
 
 Certified = asking.Certified
 Node = asking.Node
@@ -72,7 +77,16 @@ class Proven:
 
 
 class Ledger(asking.Asker):
-    """One chain, as a tenant may see it."""
+    """One chain, as a tenant may see it.
+
+    Histories that were proven are remembered while the object lives.
+    """
+
+    def __init__(self, profile: profile_module.Profile,
+                 store: store_module.Store) -> None:
+        super().__init__(profile, store)
+        #: State key -> proven entries and the head they fold to.
+        self._histories: dict[bytes, tuple[list[Placed], bytes]] = {}
 
     # What can be read
 
@@ -148,26 +162,51 @@ class Ledger(asking.Asker):
         return self._history(key, record.count, record.head)
 
     def _history(self, key: bytes, count: int, head: bytes) -> list[Placed]:
-        return self.first(
-            lambda node: self._history_from(node, key, count, head))
+        """Return a history; only what is new since last time is fetched."""
+        known, folded = self._histories.get(key,
+                                            ([], state_records.EMPTY_HEAD))
+        if len(known) < count:
+            known = known + self.first(lambda node: self._history_from(
+                node, key, known, folded, count, head))
+        self._remember(key, known, head)
+        return list(known)
 
-    def _history_from(self, node: Node, key: bytes, count: int, head: bytes
+    def _history_from(self, node: Node, key: bytes, known: list[Placed],
+                      folded: bytes, count: int, head: bytes
                       ) -> list[Placed]:
         entries: list[tuple[int, int, bytes]] = []
+        missing = count - len(known)
         while True:
             reply = self.client.history(
-                key, after=len(entries), node=node, limit=min(
-                    limits.HISTORY_PAGE_MAX_COUNT, count - len(entries)))
+                key, after=len(known) + len(entries), node=node, limit=min(
+                    limits.HISTORY_PAGE_MAX_COUNT, missing - len(entries)))
             _pair, shown_key, page = asking.found(reply)
             entries += page
             # The chain may have moved on since the head was proven.
-            del entries[count:]
-            if len(entries) == count or not page or shown_key != key:
+            del entries[missing:]
+            if len(entries) == missing or not page or shown_key != key:
                 break
-        return self.judged(reply, lambda _reply: [
-            Placed(transaction, height, index)
-            for height, index, transaction in self._light.check_history(
-                0, state_records.EMPTY_HEAD, entries, count, head)])
+
+        def judge(_reply: Reply) -> list[Placed]:
+            found = [Placed(transaction, height, index)
+                     for height, index, transaction
+                     in self._light.check_history(
+                         len(known), folded, entries, count, head)]
+            if known and found and found[0].place <= known[-1].place:
+                raise errors.HistoryIncomplete(
+                    'the transactions are not in their order')
+            return found
+
+        return self.judged(reply, judge)
+
+    def _remember(self, key: bytes, known: list[Placed], head: bytes
+                  ) -> None:
+        self._histories.pop(key, None)
+        if sum(len(one.transaction.raw) for one in known
+               ) <= _REMEMBERED_MAX_BYTES:
+            self._histories[key] = known, head
+        while len(self._histories) > _REMEMBERED_MAX_COUNT:
+            del self._histories[next(iter(self._histories))]
 
     def transaction(self, txid: bytes, wait_seconds: int = 0
                     ) -> Proven | None:

@@ -41,6 +41,10 @@ TIMEOUT_SECONDS = 600.0
 Listener = Callable[[Migration, Action], None]
 
 
+class DrivenElsewhere(errors.Busy):
+    """Another process drives the migration."""
+
+
 @dataclasses.dataclass(slots=True)
 class _Run:
     """How long one call of :meth:`Migrations.run` may go on."""
@@ -162,7 +166,7 @@ class Migrations:
             self._name(migration.migration_id, '.abort'), b'')
         try:
             return self.run(migration)
-        except errors.Busy:
+        except DrivenElsewhere:
             return self._read(self._name(migration.migration_id))
 
     def run(self, migration: Migration, *,
@@ -200,7 +204,7 @@ class Migrations:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise errors.Busy(
+                raise DrivenElsewhere(
                     'Another process drives this migration.') from None
             yield
         finally:

@@ -160,7 +160,7 @@ def _public(name: str) -> suite_module.KeyDocument | None:
 
 
 def _provider(name: str) -> provider_module.Provider:
-    return providers.use(name) if name else providers.default()
+    return providers.load(name) if name else providers.default()
 
 
 def parse_nodes(genesis: federation.Federation, nodes: Sequence[str]

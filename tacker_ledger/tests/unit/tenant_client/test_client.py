@@ -26,6 +26,23 @@ class TestTenantClient(simulator.TenantCase):
             self.assertEqual([('http://127.0.0.1:1', 3)],
                              tenant.ledger.nodes())
 
+    def test_with_either_library(self):
+        directory = self.tenant.store.directory
+        path = self.tenant.store.path('tenant.conf')
+        text = path.read_text()
+        self.vnf('a')
+        written = self.create()
+        for name in ('cryptography', 'pycryptodome'):
+            path.write_text(text.replace(
+                'crypto_provider = ', f'crypto_provider = {name}'))
+            with client.TenantClient.open(directory) as tenant:
+                self.assertEqual(name, tenant.context.provider.name)
+                tenant.ledger.client = self.doors
+                tenant.configurations.update(written.cid,
+                                             data=name.encode())
+                read = tenant.configurations.read(written.cid)
+                self.assertEqual(name.encode(), read.payload.data)
+
     def test_nothing_to_open(self):
         self.assertRaises(errors.BadOption, client.TenantClient.open,
                           self.make_directory())

@@ -139,6 +139,40 @@ class TestReading(simulator.TenantCase):
         self.assertEqual(206, len(self.subject.cid_history(
             self.written.cid)))
 
+    def test_only_what_is_new_is_fetched(self):
+        asked = []
+        real = self.doors.history
+
+        def listening(key, *, after, limit, node):
+            asked.append((after, limit))
+            return real(key, after=after, limit=limit, node=node)
+
+        self.doors.history = listening
+        for data in (b'2', b'3'):
+            self.subject.cid_history(self.written.cid)
+            self.tenant.configurations.update(self.written.cid, data=data)
+        self.subject.cid_history(self.written.cid)
+        self.assertEqual(3, len(self.subject.cid_history(self.written.cid)))
+        self.assertEqual([(0, 1), (1, 1), (2, 1)], asked)
+
+    def test_new_entries_that_are_not_new(self):
+        self.subject.cid_history(self.written.cid)
+        self.tenant.configurations.update(self.written.cid, data=b'2')
+        self.lie(*ALL, history=lambda body: (*body[:2], tuple(
+            (0, 0, raw) for _height, _index, raw in body[2])))
+        self.assert_refused(errors.HistoryIncomplete,
+                            self.subject.cid_history, self.written.cid)
+
+    def test_no_more_is_remembered_than_fits(self):
+        with mock.patch.object(ledger, '_REMEMBERED_MAX_COUNT', 1):
+            self.subject.cid_history(self.written.cid)
+            self.subject.pair_history(
+                self.tenant.vnfs.find('a').key.key_id, self.key.key_id)
+        self.assertEqual(1, len(self.subject._histories))
+        with mock.patch.object(ledger, '_REMEMBERED_MAX_BYTES', 1):
+            self.subject.cid_history(self.written.cid)
+        self.assertEqual(1, len(self.subject._histories))
+
     def test_a_history_that_grows_meanwhile(self):
         key = self.written.cid
         real = self.doors.history
