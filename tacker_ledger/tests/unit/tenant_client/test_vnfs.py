@@ -201,6 +201,8 @@ class TestReceipts(simulator.TenantCase):
         found = self.tenant.receipts.list_all(self.tenant.vnfs.find('a'),
                                               self.key)
         self.assertEqual(2, len(found))
+        # What was proven once is not asked for again: there must be more.
+        self.create('third')
         self.doors.lies = dict.fromkeys(range(4), withhold)
         self.assertRaises(errors.HistoryIncomplete,
                           self.tenant.receipts.list_all,
