@@ -63,9 +63,10 @@ class TestLyingNode(base.TestCase):
     def lie(self, mode, code, ask):
         """The liar alone is refused; beside others it is passed over."""
         self.door.set_mode('honest')
-        alone = self.client()
-        ask(alone)
+        ask(self.client())
         self.door.set_mode(mode)
+        # Another client: what one has proven it does not ask again.
+        alone = self.client()
         error = self.assertRaises(errors.LedgerError, ask, alone)
         self.assertEqual(code, error.code, mode)
         beside = self.client(1, 2)
