@@ -22,7 +22,9 @@ from tacker_ledger.transport import client as client_module
 LOG = logging.getLogger(__name__)
 
 
-class TestAgentAndNodes(base.TestCase):
+class AgentAndNodesCase(base.TestCase):
+    """Four nodes, a tenant, and an agent that has shown its keys."""
+
     TIMEOUT_SCALE = 4
 
     def setUp(self):
@@ -102,6 +104,10 @@ class TestAgentAndNodes(base.TestCase):
     def applied(self, data):
         return lambda: (self.target.exists()
                         and self.target.read_bytes() == data)
+
+
+class TestAgentAndNodes(AgentAndNodesCase):
+    """The main path, and one node less."""
 
     def test_configured_welcomed_told_and_asked(self):
         one = self.configure(b'drop')
