@@ -9,10 +9,12 @@ import fixtures
 import hypothesis
 import testtools
 
-# Properties are searched without a deadline: a busy machine is not a fault.
-# A failure prints the blob that reproduces it.
+# Properties are searched without a deadline and however slowly examples are
+# made: a busy machine is not a fault. A failure prints the blob that
+# reproduces it.
 hypothesis.settings.register_profile(
-    'tacker_ledger', deadline=None, print_blob=True)
+    'tacker_ledger', deadline=None, print_blob=True,
+    suppress_health_check=(hypothesis.HealthCheck.too_slow,))
 hypothesis.settings.load_profile('tacker_ledger')
 
 #: The root of the checkout the tests run from.
