@@ -185,7 +185,7 @@ class Federation:
         """Return the version of the rules in force at a height.
 
         :raises UnsupportedVersion: this release does not know it; a node
-            then does not start and a client believes nothing
+            then does not start
         """
         version = next(version for first, version
                        in reversed(self.document.rules) if first <= height)
