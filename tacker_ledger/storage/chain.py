@@ -30,6 +30,8 @@ _HEADER_SCHEMA = codec.Record(
     codec.Bytes(0, limits.CERTIFICATE_MAX_BYTES))
 _ROW_MAX_BYTES = limits.HEADER_MAX_BYTES + limits.CERTIFICATE_MAX_BYTES + 16
 _COUNT_MAX = 2 ** 64 - 1
+#: In ``meta``: the first height whose body, and every later one, is held.
+_FIRST_BODY_KEY = b'first-body'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,14 +93,15 @@ class Chain:
         self._put_header(txn, block)
         for index, transaction in enumerate(block.transactions):
             place = environment.PLACE.pack(block.height, index)
-            txn.put(place, transaction.raw, db=self._env.bodies, append=True)
-            txn.put(transaction.txid, place, db=self._env.txids)
+            environment.put(txn, self._env.bodies, place, transaction.raw,
+                            append=True)
+            environment.put(txn, self._env.txids, transaction.txid, place)
         for key, value in block.changes.items():
-            txn.put(key, value, db=self._env.state)
+            environment.put(txn, self._env.state, key, value)
         for key, count, index in block.entries:
-            txn.put(key + environment.U64.pack(count),
-                    environment.PLACE.pack(block.height, index),
-                    db=self._env.history)
+            environment.put(txn, self._env.history,
+                            key + environment.U64.pack(count),
+                            environment.PLACE.pack(block.height, index))
         self._add_usage(txn, block.transactions)
         if block.federation is not None:
             epoch, index, signed = block.federation
@@ -106,16 +109,18 @@ class Chain:
                 epoch, block.height, index, signed))
 
     def _put_header(self, txn: lmdb.Transaction, block: StoredBlock) -> None:
-        txn.put(environment.U64.pack(block.height),
-                codec.encode((block.header, block.certificate)),
-                db=self._env.headers, append=True)
+        environment.put(txn, self._env.headers,
+                        environment.U64.pack(block.height),
+                        codec.encode((block.header, block.certificate)),
+                        append=True)
         before = block.height - 1
         if before < 1 or before % CERTIFICATE_INTERVAL == 0:
             return
         pair = self.head_pair(txn, before)
         if pair and pair[1] and not self.transaction_count(txn, before):
-            txn.put(environment.U64.pack(before),
-                    codec.encode((pair[0], b'')), db=self._env.headers)
+            environment.put(txn, self._env.headers,
+                            environment.U64.pack(before),
+                            codec.encode((pair[0], b'')))
 
     def _add_usage(self, txn: lmdb.Transaction,
                    transactions: Iterable[StoredTransaction]) -> None:
@@ -126,9 +131,9 @@ class Chain:
                                             count + 1)
         for sender, (size, count) in added.items():
             old_size, old_count = self._usage(txn, sender)
-            txn.put(sender, environment.U64.pack(old_size + size)
-                    + environment.U64.pack(old_count + count),
-                    db=self._env.usage)
+            environment.put(txn, self._env.usage, sender,
+                            environment.U64.pack(old_size + size)
+                            + environment.U64.pack(old_count + count))
 
     def _usage(self, txn: lmdb.Transaction, sender: bytes) -> tuple[int, int]:
         value = environment.get(txn, self._env.usage, sender)
@@ -142,9 +147,9 @@ class Chain:
     def put_federation(self, txn: lmdb.Transaction,
                        row: FederationRow) -> None:
         """Store a federation document (genesis stands at height 0)."""
-        txn.put(environment.U32.pack(row.epoch),
-                environment.PLACE.pack(row.height, row.index) + row.signed,
-                db=self._env.federations)
+        environment.put(
+            txn, self._env.federations, environment.U32.pack(row.epoch),
+            environment.PLACE.pack(row.height, row.index) + row.signed)
 
     def federations(self, txn: lmdb.Transaction,
                     from_epoch: int = 0) -> list[FederationRow]:
@@ -191,6 +196,20 @@ class Chain:
         """Return the raw transactions of the block at ``height``."""
         return tuple(value for _, value in environment.scan(
             txn, self._env.bodies, prefix=environment.U64.pack(height)))
+
+    def first_body(self, txn: lmdb.Transaction) -> int:
+        """Return the first height from which on every body is held.
+
+        0 unless old bodies were pruned, or never fetched because the node
+        started from a snapshot.  Headers below may be there or not.
+        """
+        value = environment.get(txn, self._env.meta, _FIRST_BODY_KEY)
+        return 0 if value is None else _number(value)
+
+    def set_first_body(self, txn: lmdb.Transaction, height: int) -> None:
+        """Note the first height from which on every body is held."""
+        environment.put(txn, self._env.meta, _FIRST_BODY_KEY,
+                        environment.U64.pack(height))
 
     def raw_at(self, txn: lmdb.Transaction, height: int,
                index: int) -> bytes | None:

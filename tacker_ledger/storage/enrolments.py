@@ -41,15 +41,15 @@ class Enrolments:
 
     def put(self, txn: lmdb.Transaction, enrolment: Enrolment) -> None:
         """Store an enrolment, replacing its label."""
-        txn.put(_key(enrolment.key_id, enrolment.member),
-                enrolment.label.encode(), db=self._env.enrolments)
+        environment.put(txn, self._env.enrolments,
+                        _key(enrolment.key_id, enrolment.member),
+                        enrolment.label.encode())
 
     def delete(self, txn: lmdb.Transaction, key_id: bytes,
                member: int) -> bool:
         """Forget an enrolment; return whether there was one."""
-        found: bool = txn.delete(_key(key_id, member),
-                                 db=self._env.enrolments)
-        return found
+        return environment.delete(txn, self._env.enrolments,
+                                  _key(key_id, member))
 
     def load(self, txn: lmdb.Transaction) -> list[Enrolment]:
         """Return every enrolment, by key id and member."""
@@ -65,9 +65,9 @@ class Enrolments:
         :param pairs: (index in block, recipient id, sender id)
         """
         for index, recipient, sender in pairs:
-            txn.put(recipient + sender,
-                    environment.PLACE.pack(height, index),
-                    db=self._env.addressed, overwrite=False)
+            environment.put(txn, self._env.addressed, recipient + sender,
+                            environment.PLACE.pack(height, index),
+                            overwrite=False)
 
     def addressers(self, txn: lmdb.Transaction, recipient: bytes,
                    limit: int) -> list[bytes]:

@@ -18,28 +18,39 @@ addressed       recipient id | sender id -> u64 height | u32 index, first
 usage           sender id -> u64 bytes | u64 count
 evidence        u64 number -> canonical CBOR of the record
 ==============  ========================================================
+
+LMDB has no checksums, so each value is followed by four bytes of its own:
+CRC-32 over the name of the database, the key and the value.  A record that
+does not fit is ``corrupt-store``, never an answer; so records are read and
+written by the functions of this module alone.
 """
 
 from collections.abc import Iterator
 import contextlib
+import dataclasses
 import os
 import pathlib
 import struct
 from typing import Any
 from typing import cast
+import zlib
 
 import lmdb
 
 from tacker_ledger.core import errors
 
-FORMAT = b'tacker-ledger/1'
+FORMAT = b'tacker-ledger/2'
+#: Its values have no checksums.
+_FORMAT_BEFORE = b'tacker-ledger/1'
 U32 = struct.Struct('>I')
 U64 = struct.Struct('>Q')
+#: Of the checksum behind each value.
+CHECK_BYTES = 4
 #: (height, index) of a transaction
 PLACE = struct.Struct('>QI')
 
 _DIRECTORY = 'ledger.mdb'
-_NAMES = ('meta', 'headers', 'bodies', 'txids', 'state', 'history',
+NAMES = ('meta', 'headers', 'bodies', 'txids', 'state', 'history',
           'federations', 'votes', 'enrolments', 'addressed', 'usage',
           'evidence')
 _MAX_READERS = 512
@@ -47,37 +58,97 @@ _FORMAT_KEY = b'format'
 _CHAIN_KEY = b'chain-id'
 
 
-def get(txn: lmdb.Transaction, database: Any, key: bytes) -> bytes | None:
-    """Return the value of ``key``, None if it has none."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Database:
+    """One named database.
+
+    :param seed: what its records' checksums start from
+    """
+
+    name: str
+    handle: Any
+    seed: int
+
+
+def _checksum(database: Database, key: bytes, value: bytes) -> bytes:
+    return zlib.crc32(value, zlib.crc32(key, database.seed)).to_bytes(
+        CHECK_BYTES, 'big')
+
+
+def _checked(database: Database, key: bytes, stored: bytes) -> bytes:
+    """Return a stored value without its checksum.
+
+    :raises CorruptStore: it does not fit
+    """
+    value = stored[:-CHECK_BYTES]
+    if stored[-CHECK_BYTES:] != _checksum(database, key, value):
+        raise errors.CorruptStore(
+            f'A record of the database {database.name} is damaged.',
+            database=database.name, key=key.hex())
+    return value
+
+
+def get(txn: lmdb.Transaction, database: Database,
+        key: bytes) -> bytes | None:
+    """Return the value of ``key``, None if it has none.
+
+    :raises CorruptStore: the record is damaged
+    """
     # transactions are opened without buffers, so values are bytes
-    return cast('bytes | None', txn.get(key, db=database))
+    stored = cast('bytes | None', txn.get(key, db=database.handle))
+    return None if stored is None else _checked(database, key, stored)
 
 
-def scan(txn: lmdb.Transaction, database: Any, start: bytes = b'',
+def put(txn: lmdb.Transaction, database: Database, key: bytes, value: bytes,
+        *, overwrite: bool = True, append: bool = False) -> bool:
+    """Store a value with its checksum; return whether it was stored.
+
+    :param overwrite: replace what is there
+    :param append: the key is known to come last
+    """
+    stored: bool = txn.put(key, value + _checksum(database, key, value),
+                           db=database.handle, overwrite=overwrite,
+                           append=append)
+    return stored
+
+
+def delete(txn: lmdb.Transaction, database: Database, key: bytes) -> bool:
+    """Delete a record; return whether there was one."""
+    found: bool = txn.delete(key, db=database.handle)
+    return found
+
+
+def scan(txn: lmdb.Transaction, database: Database, start: bytes = b'',
          prefix: bytes = b'') -> Iterator[tuple[bytes, bytes]]:
     """Yield (key, value) ascending from ``start`` on.
 
     :param prefix: ends at the first key which does not begin so
+    :raises CorruptStore: a record is damaged
     """
-    with txn.cursor(db=database) as cursor:
+    with txn.cursor(db=database.handle) as cursor:
         if cursor.set_range(start or prefix):
-            for key, value in cursor.iternext():
+            for key, stored in cursor.iternext():
                 if not cast(bytes, key).startswith(prefix):
                     return
-                yield cast(bytes, key), cast(bytes, value)
+                yield cast(bytes, key), _checked(
+                    database, cast(bytes, key), cast(bytes, stored))
 
 
-def last(txn: lmdb.Transaction, database: Any,
+def last(txn: lmdb.Transaction, database: Database,
          before: bytes | None = None) -> tuple[bytes, bytes] | None:
-    """Return the last (key, value), or the last one below ``before``."""
-    with txn.cursor(db=database) as cursor:
+    """Return the last (key, value), or the last one below ``before``.
+
+    :raises CorruptStore: the record is damaged
+    """
+    with txn.cursor(db=database.handle) as cursor:
         if before is not None and cursor.set_range(before):
             found = cursor.prev()
         else:
             found = cursor.last()
         if not found:
             return None
-        return cast(bytes, cursor.key()), cast(bytes, cursor.value())
+        key = cast(bytes, cursor.key())
+        return key, _checked(database, key, cast(bytes, cursor.value()))
 
 
 class Environment:
@@ -103,7 +174,7 @@ class Environment:
             if not readonly:
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lmdb = lmdb.open(
-                str(path), map_size=max_bytes, max_dbs=len(_NAMES) + 4,
+                str(path), map_size=max_bytes, max_dbs=len(NAMES) + 4,
                 max_readers=_MAX_READERS, readonly=readonly, sync=sync,
                 metasync=sync, readahead=False, create=not readonly)
             self._open_databases()
@@ -113,9 +184,12 @@ class Environment:
             ) from error
 
     def _open_databases(self) -> None:
-        databases = {name: self._lmdb.open_db(name.encode(),
-                                              create=not self.readonly)
-                     for name in _NAMES}
+        databases = {
+            name: Database(name, self._lmdb.open_db(
+                name.encode(), create=not self.readonly),
+                zlib.crc32(name.encode()))
+            for name in NAMES}
+        self.databases = databases
         self.meta = databases['meta']
         self.headers = databases['headers']
         self.bodies = databases['bodies']
@@ -166,12 +240,16 @@ class Environment:
         :raises UnsupportedVersion: another release wrote it
         """
         with self.read() as transaction:
-            stored = get(transaction, self.meta, _FORMAT_KEY)
-            chain = get(transaction, self.meta, _CHAIN_KEY)
+            if transaction.get(_FORMAT_KEY,
+                               db=self.meta.handle) == _FORMAT_BEFORE:
+                stored, chain = _FORMAT_BEFORE, None
+            else:
+                stored = get(transaction, self.meta, _FORMAT_KEY)
+                chain = get(transaction, self.meta, _CHAIN_KEY)
         if stored is None and not self.readonly:
             with self.write() as transaction:
-                transaction.put(_FORMAT_KEY, FORMAT, db=self.meta)
-                transaction.put(_CHAIN_KEY, chain_id, db=self.meta)
+                put(transaction, self.meta, _FORMAT_KEY, FORMAT)
+                put(transaction, self.meta, _CHAIN_KEY, chain_id)
         elif stored != FORMAT:
             raise errors.UnsupportedVersion(
                 f'{self.directory} has a format this release does not know.')

@@ -169,7 +169,8 @@ class StateStore:
     def mark(self, clean: bool) -> None:
         """Note, durably, whether the array is in step with the values."""
         with self._env.write() as txn:
-            txn.put(_CLEAN_KEY, b'1' if clean else b'0', db=self._env.meta)
+            environment.put(txn, self._env.meta, _CLEAN_KEY,
+                            b'1' if clean else b'0')
 
 
 class StateSnapshot:

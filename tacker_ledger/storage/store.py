@@ -200,8 +200,8 @@ class LedgerStore:
             held = environment.scan(txn, self.env.evidence)
             if number < _EVIDENCE_MAX_COUNT and all(
                     value != record for _, value in held):
-                txn.put(environment.U64.pack(number), record,
-                        db=self.env.evidence)
+                environment.put(txn, self.env.evidence,
+                                environment.U64.pack(number), record)
         return self._writer.submit(job)
 
     def evidence(self) -> list[bytes]:

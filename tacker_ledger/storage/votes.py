@@ -39,8 +39,9 @@ class VoteLog:
             at, newest = _KEY.unpack(last[0])
             number = newest + 1 if at == height else 0
         for offset, record in enumerate(records):
-            txn.put(_KEY.pack(height, number + offset),
-                    _check(record) + record, db=self._env.votes)
+            environment.put(txn, self._env.votes,
+                            _KEY.pack(height, number + offset),
+                            _check(record) + record)
 
     def load(self, txn: lmdb.Transaction) -> list[bytes]:
         """Return every record, in the order in which they were added.
@@ -65,7 +66,7 @@ class VoteLog:
                 break
             keys.append(key)
         for key in keys:
-            txn.delete(key, db=self._env.votes)
+            environment.delete(txn, self._env.votes, key)
 
 
 def _check(record: bytes) -> bytes:

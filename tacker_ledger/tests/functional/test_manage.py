@@ -130,7 +130,8 @@ class TestChain(base.TestCase):
         env = environment.Environment(copy)
         with env.write() as txn:
             key, value = environment.last(txn, env.state)
-            txn.put(key, value[:-1] + bytes([value[-1] ^ 1]), db=env.state)
+            environment.put(txn, env.state, key,
+                            value[:-1] + bytes([value[-1] ^ 1]))
         env.close()
         done = self.verify(copy)
         self.assertEqual(1, done.returncode)

@@ -35,25 +35,26 @@ class TestEnvironment(EnvironmentCase):
     def test_another_format(self):
         self.env.bind(CHAIN)
         with self.env.write() as txn:
-            txn.put(b'format', b'tacker-ledger/2', db=self.env.meta)
+            environment.put(txn, self.env.meta, b'format',
+                            b'tacker-ledger/3')
         self.assertRaises(errors.UnsupportedVersion, self.env.bind, CHAIN)
 
     def test_a_full_store_keeps_what_it_has(self):
         def fill():
             with self.env.write() as txn:
                 for number in range(100):
-                    txn.put(b'%d' % number, bytes(100_000),
-                            db=self.env.bodies)
+                    environment.put(txn, self.env.bodies, b'%d' % number,
+                                    bytes(100_000))
         self.assertRaises(errors.StorageFailed, fill)
         with self.env.read() as txn:
             self.assertIsNone(environment.last(txn, self.env.bodies))
         with self.env.write() as txn:
-            txn.put(b'small', b'fits', db=self.env.bodies)
+            environment.put(txn, self.env.bodies, b'small', b'fits')
 
     def test_what_a_failed_job_wrote_is_gone(self):
         def fail():
             with self.env.write() as txn:
-                txn.put(b'k', b'v', db=self.env.meta)
+                environment.put(txn, self.env.meta, b'k', b'v')
                 raise errors.CorruptStore('no')
         self.assertRaises(errors.CorruptStore, fail)
         with self.env.read() as txn:
@@ -62,14 +63,14 @@ class TestEnvironment(EnvironmentCase):
     def test_a_read_sees_one_moment(self):
         with self.env.read() as before:
             with self.env.write() as txn:
-                txn.put(b'k', b'v', db=self.env.meta)
+                environment.put(txn, self.env.meta, b'k', b'v')
             self.assertIsNone(environment.get(before, self.env.meta, b'k'))
 
     def test_scan_and_last(self):
         keys = [b'a1', b'a2', b'b1', b'b2']
         with self.env.write() as txn:
             for key in keys:
-                txn.put(key, key, db=self.env.meta)
+                environment.put(txn, self.env.meta, key, key)
         with self.env.read() as txn:
             def found(**bounds):
                 return [key for key, _ in environment.scan(
@@ -99,6 +100,57 @@ class TestEnvironment(EnvironmentCase):
         (other / 'ledger.mdb' / 'data.mdb').write_bytes(b'x' * 20_000)
         self.assertRaises(errors.CorruptStore, environment.Environment,
                           other)
+
+
+class TestChecksums(EnvironmentCase):
+
+    def setUp(self):
+        super().setUp()
+        with self.env.write() as txn:
+            environment.put(txn, self.env.state, b'key', b'value')
+            self.stored = txn.get(b'key', db=self.env.state.handle)
+
+    def assert_damaged(self):
+        readers = (
+            lambda txn: environment.get(txn, self.env.state, b'key'),
+            lambda txn: environment.last(txn, self.env.state),
+            lambda txn: list(environment.scan(txn, self.env.state)))
+        for reader in readers:
+            with self.env.read() as txn:
+                error = self.assertRaises(errors.CorruptStore, reader, txn)
+                self.assertEqual('state', error.details['database'])
+
+    def put_raw(self, stored, key=b'key'):
+        with self.env.write() as txn:
+            txn.put(key, stored, db=self.env.state.handle)
+
+    def test_every_flipped_bit_is_noticed(self):
+        for at in range(8 * len(self.stored)):
+            changed = bytearray(self.stored)
+            changed[at // 8] ^= 1 << at % 8
+            self.put_raw(bytes(changed))
+            self.assert_damaged()
+
+    def test_a_record_that_is_cut_or_empty(self):
+        for size in range(len(self.stored)):
+            self.put_raw(self.stored[:size])
+            self.assert_damaged()
+
+    def test_a_record_under_another_key_or_in_another_database(self):
+        with self.env.write() as txn:
+            environment.put(txn, self.env.usage, b'key', b'value')
+            other = txn.get(b'key', db=self.env.usage.handle)
+            environment.put(txn, self.env.state, b'yek', b'value')
+            moved = txn.get(b'yek', db=self.env.state.handle)
+            environment.delete(txn, self.env.state, b'yek')
+        for stored in (other, moved):
+            self.put_raw(stored)
+            self.assert_damaged()
+
+    def test_a_store_without_them(self):
+        with self.env.write() as txn:
+            txn.put(b'format', b'tacker-ledger/1', db=self.env.meta.handle)
+        self.assertRaises(errors.UnsupportedVersion, self.env.bind, CHAIN)
 
 
 class TestVoteLog(EnvironmentCase):
@@ -137,10 +189,10 @@ class TestVoteLog(EnvironmentCase):
                 key, value = environment.last(txn, self.env.votes)
                 changed = bytearray(value)
                 changed[at] ^= 1
-                txn.put(key, bytes(changed), db=self.env.votes)
+                environment.put(txn, self.env.votes, key, bytes(changed))
             self.assertRaises(errors.CorruptStore, self.load)
             with self.env.write() as txn:
-                txn.put(key, value, db=self.env.votes)
+                environment.put(txn, self.env.votes, key, value)
         self.assertEqual([b'a record'], self.load())
 
 
@@ -151,7 +203,8 @@ class TestWriter(EnvironmentCase):
         self.writer = writer.Writer(self.env)
 
     def put(self, key, value=b''):
-        return lambda txn: txn.put(key, value, db=self.env.meta)
+        return lambda txn: environment.put(txn, self.env.meta, key,
+                                           value)
 
     def keys(self):
         with self.env.read() as txn:
@@ -172,7 +225,7 @@ class TestWriter(EnvironmentCase):
 
     def test_a_job_that_fails_fails_alone(self):
         def fail(txn):
-            txn.put(b'half', b'', db=self.env.meta)
+            environment.put(txn, self.env.meta, b'half', b'')
             raise errors.CorruptStore('no')
         futures = [self.writer.submit(self.put(b'a')),
                    self.writer.submit(fail),

@@ -176,13 +176,13 @@ class TestMap(stores.StoreCase):
         env = environment.Environment(self.directory)
         with env.write() as txn:
             key, value = environment.last(txn, env.state)
-            txn.put(key, value + b'x', db=env.state)
+            environment.put(txn, env.state, key, value + b'x')
         with env.write() as txn:
-            txn.put(b'state-map-clean', b'0', db=env.meta)
+            environment.put(txn, env.meta, b'state-map-clean', b'0')
         env.close()
         self.assertRaises(errors.CorruptStore, self.stored.open)
         with env_of(self.directory) as env, env.write() as txn:
-            txn.put(key, value, db=env.state)
+            environment.put(txn, env.state, key, value)
         self.stored.open()
         self.assert_root()
 
