@@ -52,34 +52,35 @@ class Facade:
         head = node.application.head
         federation = node.application.federation
         up = node.hub.up()
-        problem = node.problem
+        problem = node.voting.problem
         return {
             'name': node.identity.name, 'member': node.member,
             'members': federation.size,
             'chain_id': node.query.chain_id.hex(),
             'epoch': federation.epoch, 'height': head.height,
             'head_digest': head.digest.hex(), 'head_time_ms': head.time_ms,
-            'view': node.engine.view, 'leader': node.engine.leader,
+            'view': node.consensus.engine.view, 'leader': node.leader(),
             'pool': {'transactions': len(node.pool),
                      'bytes': node.pool.bytes,
                      'max_transactions': node.pool.max_transactions,
                      'max_bytes': node.pool.max_bytes},
             'peers_up': len(up), 'quorum': federation.quorum,
-            'has_quorum': node.has_quorum(),
+            'has_quorum': node.voting.has_quorum(),
             'instance': node.identity.instance.hex(),
             'version': version.version_string(),
             'index_height': node.indexer.height,
             'index_problem': node.indexer.problem,
             'admission': node.conf.node.admission,
             'storage_bytes': node.store.env.used_bytes(),
-            'voting': node.may_vote(), 'doubt': node.doubt.reason,
+            'voting': node.voting.may_vote(), 'doubt': node.doubt.reason,
             'healthy': node.ready and not node.closing and problem is None,
             'reason': self._reason()}
 
     def _reason(self) -> str:
         node = self._node
-        if node.problem is not None:
-            return f'{node.problem.code}: {node.problem.message}'
+        problem = node.voting.problem
+        if problem is not None:
+            return f'{problem.code}: {problem.message}'
         if node.closing:
             return 'shutting-down'
         return '' if node.ready else 'starting'

@@ -91,7 +91,7 @@ class Nodes:
         self.running.update(zip(indices, made, strict=True))
         await asyncio.gather(*(node.start() for node in made))
         if len(self.running) >= made[0].application.federation.quorum:
-            await self.until(lambda: all(node.has_quorum()
+            await self.until(lambda: all(node.voting.has_quorum()
                                          for node in made))
         return made
 

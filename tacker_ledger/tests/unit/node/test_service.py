@@ -99,7 +99,7 @@ class TestAlone(NodeCase):
     def test_a_pool_that_is_full(self):
         async def scenario():
             node, = await self.nodes.start(0, pool_max_transactions=2)
-            await node.engine.stop()
+            await node.consensus.engine.stop()
             author = self.author()
             results = await node.facade.submit(
                 [author.template().submission for _ in range(3)])
@@ -115,7 +115,7 @@ class TestAlone(NodeCase):
             await self.accepted(node, first)
             await self.nodes.committed(first)
             self.assertIsNone(await node.facade.fate(first.txid))
-            await node.engine.stop()
+            await node.consensus.engine.stop()
             waiting = author.template()
             await self.accepted(node, waiting)
             self.assertEqual({'state': 'waiting'},
@@ -142,7 +142,7 @@ class TestAlone(NodeCase):
                 fail, after)
             second = author.template()
             await self.accepted(node, second)
-            await self.nodes.until(lambda: node.problem is not None)
+            await self.nodes.until(lambda: node.voting.problem is not None)
             self.assertEqual('storage-failed', node.refusal().code)
             status = await node.facade.status()
             self.assertFalse(status['healthy'])
@@ -163,7 +163,7 @@ class TestAlone(NodeCase):
             await self.nodes.stop(0)
             env = environment.Environment(data)
             with env.write() as txn:
-                txn.put(bytes(16), b'torn', db=env.votes)
+                environment.put(txn, env.votes, bytes(16), b'torn')
             env.close()
             node, = await self.nodes.start(0)
             status = await node.facade.status()
@@ -180,7 +180,7 @@ class TestAlone(NodeCase):
     def test_nothing_is_signed_after_a_stop(self):
         async def scenario():
             node, = await self.nodes.start(0)
-            await node.engine.stop()
+            await node.consensus.engine.stop()
             height = node.application.head.height
             await self.accepted(node, self.author().template())
             await asyncio.sleep(0.2)
@@ -268,10 +268,10 @@ class TestFour(NodeCase):
             directory = self.nodes.directory / 'node-3' / 'data'
             env = environment.Environment(directory)
             with env.write() as txn:
-                txn.put(b'\xff' * 16, b'torn', db=env.votes)
+                environment.put(txn, env.votes, b'\xff' * 16, b'torn')
             env.close()
             last, = await self.nodes.start(3)
-            self.assertFalse(last.may_vote())
+            self.assertFalse(last.voting.may_vote())
             author = self.author()
             for _ in range(3):
                 one = author.template()
@@ -289,7 +289,8 @@ class TestFour(NodeCase):
         async def scenario():
             started = await self.nodes.start(0, 1, 2, 3)
             await self.nodes.stop(0, 3)
-            await self.nodes.until(lambda: not started[1].has_quorum())
+            await self.nodes.until(
+                lambda: not started[1].voting.has_quorum())
             result, = await started[1].facade.submit(
                 [self.author().template().submission])
             self.assertEqual('no-quorum', result.code)

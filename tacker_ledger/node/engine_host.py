@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The consensus engine in its node: how it begins, what it acts through."""
+
+import asyncio
+from collections.abc import Iterable
+import time
+from typing import TYPE_CHECKING
+
+from oslo_log import log as logging
+
+from tacker_ledger.core.consensus import messages
+from tacker_ledger.core import errors
+from tacker_ledger.core.ledger import application as application_module
+from tacker_ledger.node import assembly
+from tacker_ledger.node.engine import base as engine_module
+
+if TYPE_CHECKING:
+    from tacker_ledger.node import service
+
+LOG = logging.getLogger(__name__)
+
+
+class EngineHost:
+    """Holds the engine and is its ``engine.base.Host``.
+
+    :param node: whose parts the engine acts on
+    :raises BadOption: there is no such engine
+    """
+
+    def __init__(self, node: 'service.Node') -> None:
+        self._node = node
+        self._records: list[bytes] = []
+        self.engine = self._make()
+        #: Whether the engine may be told what happens.
+        self.started = False
+
+    def _make(self) -> engine_module.Engine:
+        node = self._node
+        made: engine_module.Engine = assembly.load_driver(
+            assembly.ENGINES, node.conf, 'engine', engine_module.Parts(
+                self, node.application, node.provider,
+                node.identity.vote_seed))
+        return made
+
+    # Life
+
+    def read_votes(self) -> None:
+        """Read the vote log; a damaged one is none, and doubt."""
+        try:
+            self._records = self._node.store.vote_records()
+            self._node.doubt.know(self._records)
+        except errors.CorruptStore as error:
+            self._records = []
+            self._node.doubt.begin(error.message)
+
+    async def start(self) -> None:
+        """Begin with what :meth:`read_votes` has found."""
+        node = self._node
+        if node.conf.node.end_doubt:
+            node.doubt.end()
+        try:
+            await self.engine.start(node.voting.may_vote())
+        except errors.CorruptStore as error:
+            # its records contradict each other: they say nothing
+            self._records = []
+            if not node.conf.node.end_doubt:
+                node.doubt.begin(error.message)
+            self.engine = self._make()
+            await self.engine.start(node.voting.may_vote())
+        self.started = True
+
+    # What the engine is told
+
+    def voting(self, allowed: bool) -> None:
+        """Say whether this process may sign."""
+        if self.started:
+            self.engine.voting(allowed)
+
+    def pool_changed(self) -> None:
+        """The pool has grown."""
+        if self.started:
+            self.engine.transactions_ready()
+
+    def newest(self, member: int) -> bytes | None:
+        """Return the newest message of an identity, for a hello answer."""
+        return self.engine.newest(member)
+
+    # What the engine asks
+
+    def now_ms(self) -> int:
+        """See ``engine.base.Host``."""
+        return self._node.now_ms()
+
+    def send(self, message: messages.Message, to: int | None) -> None:
+        """See ``engine.base.Host``."""
+        self._node.send(message, to)
+
+    def persist(self, height: int, records: Iterable[bytes]
+                ) -> 'asyncio.Future[None]':
+        """See ``engine.base.Host``."""
+        records = tuple(records)
+        self._node.doubt.know(records)
+        return asyncio.wrap_future(self._node.store.persist(height, records))
+
+    async def append(self, outcome: application_module.Outcome,
+                     certificate: bytes) -> None:
+        """See ``engine.base.Host``."""
+        await self._node.writer.append(outcome, certificate)
+
+    def pool_state(self) -> engine_module.PoolState:
+        """See ``engine.base.Host``."""
+        pool = self._node.pool
+        since = pool.oldest_since()
+        waited = 0.0 if since is None else time.monotonic() - since
+        return engine_module.PoolState(len(pool), pool.bytes,
+                                       int(waited * 1000))
+
+    def vote_records(self) -> list[bytes]:
+        """See ``engine.base.Host``."""
+        return self._records
+
+    def keep_evidence(self, record: bytes, member: int) -> None:
+        """See ``engine.base.Host``."""
+        LOG.error('Member %s has signed two different votes: kept as '
+                  'evidence', member)
+        self._node.store.add_evidence(record)
+
+    def note_refusal(self, member: int, code: str, reason: str) -> None:
+        """See ``engine.base.Host``."""
+        LOG.warning('Refused what member %s sent: %s: %s', member, code,
+                    reason)
+
+    def behind(self, member: int, height: int) -> None:
+        """See ``engine.base.Host``: it has committed up to one below."""
+        self._node.sync.claim(member, height - 1)
+
+    def halted(self, code: str, reason: str) -> None:
+        """See ``engine.base.Host``."""
+        self._node.voting.halted(code, reason)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What other members send, as the parts of a node take it."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tacker_ledger.core.consensus import messages
+from tacker_ledger.node import greeting
+from tacker_ledger.node import supply
+
+if TYPE_CHECKING:
+    from tacker_ledger.node import service
+
+
+class MemberFrames:
+    """A node's ``switchboard.Parts``.
+
+    :param node: whose parts the frames are for
+    """
+
+    def __init__(self, node: 'service.Node') -> None:
+        self._node = node
+        self._supplying: dict[int, asyncio.Task[None]] = {}
+
+    def stop(self) -> None:
+        """Answer nobody who catches up any more."""
+        for task in self._supplying.values():
+            task.cancel()
+
+    def on_consensus(self, member: int, message: messages.Message) -> None:
+        """A vote or the like."""
+        if self._node.consensus.started:
+            self._node.consensus.engine.received(message, member)
+
+    def on_transactions(self, member: int,
+                        message: messages.Transactions) -> None:
+        """A member forwards transactions."""
+        if self._node.ready and not self._node.closing:
+            self._node.intake.received(member, message)
+
+    def on_get_blocks(self, member: int,
+                      message: messages.GetBlocks) -> None:
+        """A member catches up: one answer at a time for each."""
+        busy = self._supplying.get(member)
+        if busy is None or busy.done():
+            self._supplying[member] = asyncio.create_task(
+                self._supply(member, message))
+
+    async def _supply(self, member: int,
+                      message: messages.GetBlocks) -> None:
+        answer = await asyncio.to_thread(supply.blocks, self._node.store.env,
+                                         message)
+        self._node.hub.send(member, messages.encode(answer), bulk=True)
+
+    def on_blocks(self, member: int, message: messages.Blocks) -> None:
+        """A member answers ours."""
+        self._node.sync.received(member, message)
+
+    def on_gossip(self, member: int, frame: bytes) -> None:
+        """A member tells its enrolments."""
+        self._node.registry.received(member, frame)
+
+    def on_claim(self, member: int, height: int) -> None:
+        """A member says how far it is."""
+        self._node.sync.claim(member, height)
+
+    def on_shown(self, shown: greeting.Shown) -> None:
+        """A member's answer to our hello was good."""
+        self._node.doubt.shown(shown)
+        self._node.voting.update()
+
+    def on_up(self, member: int) -> None:
+        """A link has come up."""
+        node = self._node
+        node.registry.connected(member)
+        node.voting.update()
+        if node.consensus.started:
+            node.consensus.engine.connected(member)
+            node.intake.resend(member)
+
+    def on_down(self, member: int) -> None:
+        """A link is gone."""
+        self._node.sync.forget(member)
+        self._node.voting.update()
+
+    def cut(self, member: int, reason: str) -> None:
+        """End a member's link; it may come again."""
+        self._node.hub.disconnect(member, reason)
