@@ -220,6 +220,15 @@ class NotFound(AdmissionError):
     http_status = 404
 
 
+class Pruned(AdmissionError):
+    """This node does not hold what is asked for any more; an archive does.
+
+    The details hold ``first_body``, the height from which on it holds all.
+    """
+    code = 'pruned'
+    http_status = 410
+
+
 class Forbidden(AdmissionError):
     """The policy does not allow the caller this action."""
     code = 'forbidden'

@@ -77,6 +77,11 @@ FEDERATION_SIGNED_MAX_BYTES = FEDERATION_DOCUMENT_MAX_BYTES + 160 * _KIB
 FRAME_MAX_BYTES = 16 * _MIB
 #: Committed blocks in one frame.
 BLOCKS_PER_FRAME_MAX_COUNT = 256
+#: Their bytes, as far as one block allows.
+BLOCKS_ANSWER_MAX_BYTES = 4 * _MIB
+#: Heights divisible by this keep their certificate, heartbeat or not: who
+#: catches up never has to take a longer run that is not certified.
+CERTIFICATE_INTERVAL_BLOCKS = 256
 #: One answer of the tenant and VNF door.
 ANSWER_MAX_BYTES = 24 * _MIB
 STATE_KEYS_PER_QUERY_MAX_COUNT = 256

@@ -23,7 +23,7 @@ from tacker_ledger.core import limits
 from tacker_ledger.storage import environment
 
 #: Heights divisible by this keep their certificate, heartbeat or not.
-CERTIFICATE_INTERVAL = 256
+CERTIFICATE_INTERVAL = limits.CERTIFICATE_INTERVAL_BLOCKS
 
 _HEADER_SCHEMA = codec.Record(
     codec.Bytes(1, limits.HEADER_MAX_BYTES),
