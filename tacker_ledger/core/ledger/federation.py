@@ -312,10 +312,29 @@ def _check_signatures(h: hashing.Hasher, provider: base.Provider,
             raise errors.BadDocument(
                 f'{count} approvals where {approvers.quorum} are needed',
                 side=side)
+    check_issuer(h, provider, signed, federation)
+    check_approvals(h, provider, signed, federation, sides)
+
+
+def check_issuer(h: hashing.Hasher, provider: base.Provider,
+                 signed: SignedFederation, federation: Federation) -> None:
+    """Check the signature of the issuer that the document names.
+
+    :raises BadSignature: it is not by that key
+    """
     if not provider.verify(federation.document.issuer,
                            issue_message(h, federation.digest),
                            signed.issuer_signature):
         raise errors.BadSignature('the issuer did not sign the document')
+
+
+def check_approvals(h: hashing.Hasher, provider: base.Provider,
+                    signed: SignedFederation, federation: Federation,
+                    sides: dict[int, Federation]) -> None:
+    """Check all approvals that are there, not whether they are enough.
+
+    :raises BadSignature: one is not by the member that it names
+    """
     message = approval_message(h, federation.digest)
     for approval in signed.approvals:
         member = sides[approval.side].member(approval.member)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import dataclasses
 import itertools
 import re
+from typing import Any
 
 from tacker_ledger.core import codec
 from tacker_ledger.core.consensus import quorum
@@ -22,6 +23,8 @@ VERSION = 1
 ENGINE_PBFT = 'pbft'
 #: The predecessor that a genesis document names.
 NO_PREDECESSOR = bytes(hashing.DIGEST_BYTES)
+#: One member, encoded alone.
+MEMBER_MAX_BYTES = 8192
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z')
 _ADDRESS = re.compile(r'(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z')
@@ -74,6 +77,26 @@ class Member:
         return (self.name, self.peer_address, self.door_url,
                 self.node_key.to_bytes(), self.vote_key, self.answer_key,
                 self.engine_keys)
+
+    @classmethod
+    def _of(cls, fields: tuple[Any, ...]) -> 'Member':
+        name, address, door, node, vote, answer, engines = fields
+        return cls(name, address, door, suite.KeyDocument.from_bytes(node),
+                   vote, answer, engines)
+
+    def to_bytes(self) -> bytes:
+        """Return the member alone, as canonical CBOR."""
+        return codec.encode(self._wire())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> 'Member':
+        """Return the member that ``data`` encodes.
+
+        :raises FormatError: not canonical, or against the rules
+        """
+        member = cls._of(codec.decode(data, _MEMBER, MEMBER_MAX_BYTES))
+        _check_member(member)
+        return member
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,15 +170,11 @@ class Document:
         fields = codec.decode(data, _DOCUMENT,
                               limits.FEDERATION_DOCUMENT_MAX_BYTES)
         check_version(fields[0], 'federation document')
-        members = tuple(
-            Member(name, address, door, suite.KeyDocument.from_bytes(node),
-                   vote, answer, engines)
-            for name, address, door, node, vote, answer, engines
-            in fields[7])
         return cls(
             nonce=fields[1], epoch=fields[2], predecessor=fields[3],
             created_ms=fields[4], expiry_ms=fields[5], engine=fields[6],
-            members=members, quorum=fields[8], rules=fields[9],
+            members=tuple(map(Member._of, fields[7])),
+            quorum=fields[8], rules=fields[9],
             parameters=Parameters(*fields[10]),
             issuer=suite.KeyDocument.from_bytes(fields[11]))
 
