@@ -100,6 +100,16 @@ _PEERS = [
 ]
 
 _VOTING = [
+    cfg.IntOpt(
+        'view_timeout_ms', default=1_000, min=100, max=3_600_000,
+        help='The shortest time, in milliseconds, that a leader is given to '
+             'have a block decided before this member asks for another one. '
+             'A slow federation is given more by itself; each leader that '
+             'fails is followed by one with twice the time.'),
+    cfg.IntOpt(
+        'view_timeout_max_ms', default=60_000, min=100, max=3_600_000,
+        help='The longest time that a leader is given, in milliseconds; not '
+             'below view_timeout_ms.'),
     cfg.BoolOpt(
         'end_doubt', default=False,
         help='Sign although the vote log is damaged or lacks a vote that '

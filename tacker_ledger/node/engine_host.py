@@ -39,7 +39,8 @@ class EngineHost:
         made: engine_module.Engine = assembly.load_driver(
             assembly.ENGINES, node.conf, 'engine', engine_module.Parts(
                 self, node.application, node.provider,
-                node.identity.vote_seed))
+                node.identity.vote_seed, node.conf.node.view_timeout_ms,
+                node.conf.node.view_timeout_max_ms))
         return made
 
     # Life
@@ -80,6 +81,11 @@ class EngineHost:
         """The pool has grown."""
         if self.started:
             self.engine.transactions_ready()
+
+    def request_expired(self, txid: bytes) -> None:
+        """The leader passes over a transaction that all were told of."""
+        if self.started:
+            self.engine.request_expired(txid)
 
     def newest(self, member: int) -> bytes | None:
         """Return the newest message of an identity, for a hello answer."""
@@ -133,6 +139,17 @@ class EngineHost:
     def behind(self, member: int, height: int) -> None:
         """See ``engine.base.Host``: it has committed up to one below."""
         self._node.sync.claim(member, height - 1)
+
+    def view_changed(self, height: int, view: int, leader: int,
+                     active: bool, reason: str) -> None:
+        """See ``engine.base.Host``."""
+        if active:
+            LOG.warning('Height %s: member %s leads view %s: %s', height,
+                        leader, view, reason)
+        else:
+            LOG.warning('Height %s: asking for view %s, led by member %s: '
+                        '%s', height, view, leader, reason)
+        self._node.intake.view_changed()
 
     def halted(self, code: str, reason: str) -> None:
         """See ``engine.base.Host``."""

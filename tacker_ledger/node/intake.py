@@ -17,6 +17,7 @@ from typing import Protocol
 from oslo_log import log as logging
 
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core.consensus import request_timers
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
@@ -41,6 +42,9 @@ _BACKLOG_MAX_COUNT = 20_000
 _FORWARD_MAX_BYTES = 2 * 1024 * 1024
 _SWEEP_SECONDS = 0.25
 _DOUBLINGS_MAX_COUNT = 7
+#: While blocks are full everybody has to wait: fewer are told to all, later.
+_FULL_PATIENCE = 8
+_FULL_PORTION = 16
 #: How long a transaction may wait for a block.
 _AGE_MAX_SECONDS = 600.0
 
@@ -62,6 +66,9 @@ class Host(Protocol):
     def send(self, message: messages.Message, to: int | None) -> None:
         """Send a message to a member, or to all others."""
 
+    def request_expired(self, txid: bytes) -> None:
+        """The leader passes over a transaction that all were told of."""
+
 
 class _Backlog:
     """What one member has forwarded and nobody has looked at yet."""
@@ -69,7 +76,9 @@ class _Backlog:
     __slots__ = ('items', 'size')
 
     def __init__(self) -> None:
-        self.items: collections.deque[bytes] = collections.deque()
+        #: (submission, whether a block should have held it by now)
+        self.items: collections.deque[tuple[bytes, bool]] = (
+            collections.deque())
         self.size = 0
 
 
@@ -102,6 +111,7 @@ class Intake:
         self._flush_posted = False
         self._tasks: list[asyncio.Task[None]] = []
         self._full_block_at = -math.inf
+        self._passed_over = request_timers.RequestTimers(self._could_follow)
         self.dropped = 0
 
     @property
@@ -165,16 +175,18 @@ class Intake:
             raise errors.Duplicate('The ledger has this transaction '
                                    'already.', txid=transaction.txid.hex())
 
-    def _check_conflicts(self, transaction: transaction_module.Transaction
-                         ) -> None:
+    def _check_against(self, transaction: transaction_module.Transaction
+                       ) -> None:
         tracker = federation_module.FederationTracker(
             self._h, self._provider, self._application.federation)
+        validation.check_against(
+            self._h, self._view, transaction, now_ms=self._host.now_ms(),
+            head_time_ms=self._application.head.time_ms, federation=tracker)
+
+    def _check_conflicts(self, transaction: transaction_module.Transaction
+                         ) -> None:
         try:
-            validation.check_against(
-                self._h, self._view, transaction,
-                now_ms=self._host.now_ms(),
-                head_time_ms=self._application.head.time_ms,
-                federation=tracker)
+            self._check_against(transaction)
         except (errors.VidConflict, errors.CidNotCertified):
             if not self._pool.follows_waiting(transaction):
                 raise
@@ -219,26 +231,62 @@ class Intake:
             await asyncio.sleep(_SWEEP_SECONDS)
             now = time.monotonic()
             self._pool.expire(now - _AGE_MAX_SECONDS)
-            if self._host.leader() == self._host.member or (
-                    now - self._full_block_at < self._forward_after_seconds):
-                # nobody holds it back: everybody has to wait
+            if self._host.leader() == self._host.member:
                 continue
+            full = now - self._full_block_at < self._forward_after_seconds
+            patience = _FULL_PATIENCE if full else 1
             due = [entry for entry in self._pool.of_member(self._host.member)
-                   if now - entry.forwarded >= self._pause(entry)]
-            due = due[:limits.BLOCK_MAX_TRANSACTIONS]
-            for entry in due:
-                entry.forwarded = now
-                entry.attempts += 1
-            if due:
-                self._send(due, None, urgent=True)
+                   if now - entry.forwarded >= patience * self._pause(entry)]
+            self._tell_all(due[:_FULL_PORTION if full else
+                               limits.BLOCK_MAX_TRANSACTIONS], now)
+
+    def _tell_all(self, entries: Sequence[pool_module.Entry],
+                  now: float) -> None:
+        """Let all members see whether the leader takes these."""
+        for entry in entries:
+            entry.forwarded = now
+            entry.attempts += 1
+            self._watch(entry.transaction)
+        if entries:
+            self._send(entries, None, urgent=True)
+
+    def _watch(self, transaction: transaction_module.Transaction) -> None:
+        self._passed_over.told(transaction.txid, transaction.sender_id)
+
+    def _could_follow(self, txid: bytes) -> bool | None:
+        """Return whether a transaction could be in the next block."""
+        entry = self._pool.get(txid)
+        if entry is None:
+            return None
+        try:
+            self._check_against(entry.transaction)
+        except errors.LedgerError:
+            return False
+        return True
 
     def _pause(self, entry: pool_module.Entry) -> float:
         return self._forward_after_seconds * 2 ** min(
             entry.attempts, _DOUBLINGS_MAX_COUNT)
 
-    def block_was_full(self) -> None:
-        """A block was committed that had no room for more."""
-        self._full_block_at = time.monotonic()
+    def block_committed(self, transactions: Sequence[
+            transaction_module.Transaction], full: bool) -> None:
+        """A block was committed, and the pool knows it.
+
+        :param full: whether it had no room for more
+        """
+        if full:
+            self._full_block_at = time.monotonic()
+        expired = self._passed_over.block(
+            [(one.txid, one.sender_id) for one in transactions], full)
+        if expired is not None:
+            self._host.request_expired(expired)
+
+    def view_changed(self) -> None:
+        """Another member leads: it is told what waits here."""
+        self._passed_over.entered_view()
+        leader = self._host.leader()
+        if leader is not None and leader != self._host.member:
+            self.resend(leader)
 
     def resend(self, member: int) -> None:
         """Hand everything accepted here to a member which has come up."""
@@ -256,7 +304,7 @@ class Intake:
                     or len(backlog.items) >= _BACKLOG_MAX_COUNT):
                 self.dropped += 1
                 continue
-            backlog.items.append(raw)
+            backlog.items.append((raw, message.urgent))
             backlog.size += len(raw)
         self._backlog_wake.set()
 
@@ -267,16 +315,19 @@ class Intake:
             while any(backlog.items for backlog in self._backlogs.values()):
                 for member, backlog in list(self._backlogs.items()):
                     for _ in range(min(_PORTION, len(backlog.items))):
-                        raw = backlog.items.popleft()
+                        raw, urgent = backlog.items.popleft()
                         backlog.size -= len(raw)
-                        self._accept(member, raw)
+                        self._accept(member, raw, urgent)
                     await asyncio.sleep(0)
 
-    def _accept(self, member: int, raw: bytes) -> None:
+    def _accept(self, member: int, raw: bytes, urgent: bool) -> None:
         try:
             submission = transaction_module.Submission.from_bytes(raw)
-            if self._pool.known(submission.transaction) is not None:
-                return  # told twice, as a rule because it is urgent
+            known = self._pool.known(submission.transaction)
+            if known is not None:
+                if urgent:
+                    self._watch(known)
+                return
             transaction = transaction_module.Transaction.from_bytes(
                 self._h, submission.transaction)
             self._check_new(transaction)
@@ -285,6 +336,8 @@ class Intake:
             self._check_conflicts(transaction)
             self._pool.add(pool_module.Entry(transaction, raw, member,
                                              time.monotonic()))
+            if urgent:
+                self._watch(transaction)
         except errors.LedgerError as error:
             LOG.debug('Member %s forwarded what is refused here: %s: %s',
                       member, error.code, error.message)

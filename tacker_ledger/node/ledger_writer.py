@@ -5,11 +5,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tacker_ledger.core.consensus import catch_up
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
-from tacker_ledger.core.ledger import block as block_module
+from tacker_ledger.node import ahead
 from tacker_ledger.node import assembly
 from tacker_ledger.node import identity as identity_module
+from tacker_ledger.node import indexing
 
 if TYPE_CHECKING:
     from tacker_ledger.node import service
@@ -35,28 +37,21 @@ class LedgerWriter:
             node.store.append([(outcome, certificate)]))
         node.application.committed(outcome, certificate)
         self._after_block(outcome)
+        node.sync.moved()
 
-    async def take_over(self, blocks: Sequence[block_module.Block],
-                        certificate: bytes) -> None:
-        """Judge, store and move past a run of blocks of other members.
+    async def take_over(self, blocks: Sequence[catch_up.CertifiedBlock]
+                        ) -> None:
+        """Judge, store and move past consecutive blocks of other members.
 
-        :param certificate: of the last one
-        :raises LedgerError: the application refuses one
+        All of them are one write.
+
+        :param blocks: with their checked certificates; the last has one
+        :raises LedgerError: the application refuses one; none is stored
         :raises StorageFailed: they are not stored; the voting has ended
         """
         node = self._node
         async with node.consensus.engine.exclusive():
-            head = node.application.head
-            blocks = [block for block in blocks
-                      if block.header.height > head.height]
-            run = []
-            for block in blocks:
-                outcome = node.application.validate(block)
-                own = certificate if block is blocks[-1] else b''
-                run.append((outcome, own))
-                if block is not blocks[-1]:
-                    # a heartbeat changes no state: only the head moves
-                    node.application.committed(outcome, b'')
+            run = await self._judge(blocks)
             if not run:
                 return
             try:
@@ -64,13 +59,30 @@ class LedgerWriter:
             except errors.StorageFailed as error:
                 node.voting.halted(error.code, error.message)
                 raise
-            height = blocks[-1].header.height
-            node.doubt.certified(height, certificate)
-            node.application.committed(*run[-1])
-            for outcome, _ in run:
+            for outcome, certificate in run:
+                node.doubt.certified(outcome.block.header.height,
+                                     certificate)
+                node.application.committed(outcome, certificate)
                 self._after_block(outcome)
             if node.consensus.started:
-                node.consensus.engine.committed_elsewhere(height, certificate)
+                node.consensus.engine.committed_elsewhere(
+                    run[-1][0].block.header.height, run[-1][1])
+
+    async def _judge(self, blocks: Sequence[catch_up.CertifiedBlock]
+                     ) -> list[tuple[application_module.Outcome, bytes]]:
+        """Return what blocks change that did not come by another way."""
+        node = self._node
+        store = node.store
+        beyond = ahead.Ahead(node.application, node.provider,
+                             view=store.state, nodes=store.nodes,
+                             buckets=store.state, pool=node.pool)
+        height = node.application.head.height
+        run = []
+        for block, certificate in blocks:
+            if block.header.height > height:
+                run.append((beyond.judge(block, certificate), certificate))
+                await asyncio.sleep(0)  # pings go on
+        return run
 
     def _after_block(self, outcome: application_module.Outcome) -> None:
         node = self._node
@@ -79,9 +91,9 @@ class LedgerWriter:
         if in_doubt:
             node.voting.update()
         node.pool.committed(outcome.transactions)
-        if self._is_full(outcome):
-            node.intake.block_was_full()
-        node.indexer.wake()
+        node.intake.block_committed(outcome.transactions,
+                                    self._is_full(outcome))
+        indexing.offer(node.indexer, outcome)
         node.heads.publish(outcome)
         if outcome.federation is not None:
             self._federation_changed()

@@ -19,11 +19,11 @@ from typing import Any
 
 from oslo_log import log as logging
 
+from tacker_ledger.core.consensus import catch_up
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
-from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.node import admission as admission_module
 from tacker_ledger.node import assembly
 from tacker_ledger.node import doubt
@@ -105,7 +105,8 @@ class Node:
             lambda txid: self.query.place(txid) is not None,
             self._forward_after_seconds())
         self.sync = sync.Sync(self, self.application, self.provider,
-                              conf.node.sync_timeout_seconds)
+                              catch_up.Config(
+                                  int(conf.node.sync_timeout_seconds * 1000)))
         self.heads = heads.Heads()
         self.frames = member_frames.MemberFrames(self)
         self.hub = self._make_hub()
@@ -213,6 +214,10 @@ class Node:
             return errors.Busy('The node is starting.')
         return self.voting.refusal()
 
+    def request_expired(self, txid: bytes) -> None:
+        """See ``intake.Host``."""
+        self.consensus.request_expired(txid)
+
     def leader(self) -> int | None:
         """Return who proposes at present."""
         return self.consensus.engine.leader
@@ -239,11 +244,11 @@ class Node:
         """See ``sync.Host``."""
         return self.hub.send(member, messages.encode(message))
 
-    def peers_up(self) -> list[int]:
-        """Return the members whose link is up."""
-        return self.hub.up()
-
-    async def take_over(self, blocks: Sequence[block_module.Block],
-                        certificate: bytes) -> None:
+    async def take_over(self, blocks: Sequence[catch_up.CertifiedBlock]
+                        ) -> None:
         """See ``sync.Host``."""
-        await self.writer.take_over(blocks, certificate)
+        await self.writer.take_over(blocks)
+
+    def disagrees(self, error: errors.LedgerError) -> None:
+        """See ``sync.Host``."""
+        self.voting.halted(error.code, error.message)

@@ -16,7 +16,9 @@ The driver's contract:
    moves the application between two steps, never during one.
 4. ``TransactionsReady`` is reported when transactions come into an empty
    pool or the pool grows, and after each ``BlockCommitted`` while the pool
-   is not empty.
+   is not empty.  ``RequestExpired`` is reported while a transaction that
+   all members know is passed over (``request_timers``).  ``RequestExpired`` is reported while a transaction that
+   all members know is passed over (``request_timers``).
 5. Messages may be lost, doubled, delayed and reordered.  ``PeerConnected``
    is reported whenever frames can be sent to a member again.
 6. ``member`` of ``Received`` is whom the connection authenticates, counted
@@ -35,6 +37,7 @@ from tacker_ledger.core.ledger import application
 TIMER_BATCH = 'batch'
 TIMER_HEARTBEAT = 'heartbeat'
 TIMER_RETRANSMIT = 'retransmit'
+TIMER_VIEW = 'view'
 
 
 class Event:
@@ -131,6 +134,16 @@ class VotingChanged(Event):
     allowed: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestExpired(Event):
+    """The leader has passed over a transaction that all were told of.
+
+    :param txid: which, 32 bytes
+    """
+
+    txid: bytes
+
+
 # Effects
 
 class Effect:
@@ -145,13 +158,17 @@ class Persist(Effect):
 
     :param record_id: what ``Persisted`` answers with; ascending from 1
     :param height: which the records belong to
-    :param records: encoded messages: the replica's own, and others' that
-        it relies on
+    :param messages: the replica's own, and others' that it relies on
     """
 
     record_id: int
     height: int
-    records: tuple[bytes, ...]
+    messages: tuple[messages.Message, ...]
+
+    @property
+    def records(self) -> tuple[bytes, ...]:
+        """The messages as they are written: encoded."""
+        return tuple(map(messages.encode, self.messages))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -226,6 +243,23 @@ class Refused(Effect):
     height: int
     view: int
     code: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ViewChanged(Effect):
+    """We have left a view for another, or are in it now: tell people.
+
+    :param view: the one asked for, or entered
+    :param leader: index of the member who leads it
+    :param active: whether it is entered
+    :param reason: one sentence
+    """
+
+    height: int
+    view: int
+    leader: int
+    active: bool
     reason: str
 
 

@@ -26,6 +26,8 @@ from tacker_ledger.core.ledger import federation as federation_module
 _KINDS = (messages.Prepare.KIND, messages.Commit.KIND)
 #: A vote and the one that contradicts it.
 _KEPT_PER_MEMBER = 2
+#: For how many views commits are kept after these were left.
+_COMMITS_KEPT_VIEWS = 8
 
 
 @dataclasses.dataclass(slots=True)
@@ -130,6 +132,22 @@ class MessageLog:
         held = self._proposals.get(view)
         return held[0] if held else None
 
+    def has_body(self, prefix: bytes) -> bool:
+        """Return whether a block whose digest begins so is here."""
+        return any(digest.startswith(prefix) for digest in self.blocks)
+
+    def busy(self, view: int) -> bool:
+        """Return whether a decision is under way in a view.
+
+        Its leader has proposed, or more members have voted than can be
+        faulty.
+        """
+        voters: set[int] = set()
+        for kind in _KINDS:
+            voters.update(self._votes.get((kind, view), ()))
+        return (bool(self._proposals.get(view))
+                or len(voters) > self._federation.faults)
+
     def heard(self, view: int, member: int) -> bool:
         """Return whether a member has proposed or voted in a view."""
         return (self.has_vote(messages.Prepare.KIND, view, member)
@@ -186,25 +204,47 @@ class MessageLog:
         return self._valid_votes(messages.Commit.KIND, view, digest,
                                  self._federation.quorum)
 
-    def wanted(self, view: int) -> bytes | None:
-        """Return the prefix of a block that is lacking, or None.
+    def wanted(self) -> tuple[bytes, list[int]] | None:
+        """Return the prefix of a block that is lacking, and who has it.
 
         A quorum has committed to it, as far as unverified votes tell.
         """
-        prefixes = dict.fromkeys(
-            one.vote.prefix
-            for one in self._heard(messages.Commit.KIND, view))
-        for prefix in prefixes:
-            if not self._known_body(prefix) and len(self.voters(
-                    messages.Commit.KIND, view, prefix)
-                    ) >= self._federation.quorum:
-                return prefix
+        for view in self.commit_views():
+            voters: dict[bytes, set[int]] = {}
+            for one in self._heard(messages.Commit.KIND, view):
+                voters.setdefault(one.vote.prefix, set()).add(
+                    one.vote.member)
+            for prefix, members in voters.items():
+                if (len(members) >= self._federation.quorum
+                        and not self.has_body(prefix)):
+                    return prefix, sorted(members)
         return None
 
-    def voters(self, kind: int, view: int, prefix: bytes) -> list[int]:
-        """Return who has voted for a prefix, ascending."""
-        return sorted({one.vote.member for one in self._heard(kind, view)
-                       if one.vote.prefix == prefix})
+    def commit_views(self) -> list[int]:
+        """Return the views in which commits were heard, ascending."""
+        return sorted(view for kind, view in self._votes
+                      if kind == messages.Commit.KIND)
+
+    def retire(self, view: int, keep: bytes | None) -> None:
+        """Let go what can decide nothing after views below one were left.
+
+        Commits stay: a quorum of them decides in whichever view.
+
+        :param view: the one that is entered or asked for
+        :param keep: digest of a block whose body is still needed
+        """
+        # The last proposal before may yet be certified.
+        last = max((at for at in self._proposals if at < view), default=view)
+        self._proposals = {at: held for at, held in self._proposals.items()
+                           if at >= min(last, view)}
+        self._votes = {
+            (kind, at): votes for (kind, at), votes in self._votes.items()
+            if at >= view or (kind == messages.Commit.KIND
+                              and at >= view - _COMMITS_KEPT_VIEWS)}
+        needed = {held[0].digest
+                  for held in self._proposals.values() if held}
+        self.blocks = {digest: block for digest, block in self.blocks.items()
+                       if digest == keep or digest in needed}
 
     def take_evidence(self) -> list[evidence.Equivocation]:
         """Return, once, what convicts members."""
@@ -269,8 +309,6 @@ class MessageLog:
     def _known_prefix(self, prefix: bytes) -> bool:
         return any(digest.startswith(prefix) for digest in self._digests)
 
-    def _known_body(self, prefix: bytes) -> bool:
-        return any(digest.startswith(prefix) for digest in self.blocks)
 
     def _know(self, digest: bytes) -> None:
         """Votes for this digest can be verified from now on."""

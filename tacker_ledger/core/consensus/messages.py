@@ -247,6 +247,10 @@ class NewView(Message):
     signature: bytes
 
 
+#: What a member's vote log may hold: messages that bind their signer.
+Recorded: TypeAlias = AnyVote | ViewChange | NewView
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Transactions(Message):
     """Submissions that one member tells another.
@@ -369,12 +373,27 @@ class ShownVote(Message):
     signature: bytes
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class CertifiedHead(Message):
+    """Shows in which view a height begins: that of this certificate.
+
+    Sent to a member of the same height that is in an earlier view; two
+    certificates of one block may be of different views.
+
+    :param head: the certified head before that height (:func:`head_pair`)
+    """
+
+    KIND = 17
+    SCHEMA = (_HEAD,)
+    head: bytes
+
+
 #: Every message by its kind.
 BY_KIND: dict[int, type[Message]] = {
     cls.KIND: cls for cls in (
         Hello, HelloAnswer, PrePrepare, Prepare, Commit, ViewChange, NewView,
         Transactions, GetBlocks, Blocks, Ping, Pong, GetBody, Body, Status,
-        ShownVote)}
+        ShownVote, CertifiedHead)}
 
 _SCHEMA = codec.Tagged({
     kind: codec.Record(codec.Const(kind), *cls.SCHEMA)

@@ -35,8 +35,7 @@ class Outbox:
                 ) -> int:
         """Make messages durable; return the id that is reported back."""
         self._record_id += 1
-        self.put(effects.Persist(self._record_id, height,
-                                 tuple(map(messages.encode, records))))
+        self.put(effects.Persist(self._record_id, height, tuple(records)))
         return self._record_id
 
     def runs(self, timer: str) -> bool:
@@ -65,6 +64,11 @@ class Outbox:
         """Report members who contradicted themselves."""
         for record in records:
             self.put(effects.Evidence(record))
+
+    def view_changed(self, height: int, view: int, leader: int,
+                     reason: str, *, active: bool) -> None:
+        """Tell that we ask for a view, or have entered it."""
+        self.put(effects.ViewChanged(height, view, leader, active, reason))
 
     def refuse(self, member: int, height: int, view: int,
                error: errors.LedgerError) -> None:

@@ -7,35 +7,46 @@ others validate it and prepare; who sees a quorum of prepares commits; a
 quorum of commits is the certificate, and the block is appended.  There is no
 reply phase.  The view, hence the leader, persists from height to height.
 
+A member that has waited too long, was offered what is not valid, or sees a
+transaction passed over asks for the next view (view change) and votes
+nothing in the old one any more; so does who sees that somebody honest among
+f + 1 others wants it.  The leader of the next view shows the quorum that
+asked (new view) and proposes again what the highest view before prepared.
+
 What makes it safe: in one view of one height a replica votes for one block
 only; a vote leaves only after the record that binds it is durable, together
-with the others' messages it relies on; and any two quorums share an honest
-member.  What makes it live: everything can be sent again without effect on
-whoever has it, and is, until the height is committed.
+with the others' messages it relies on; any two quorums share an honest
+member; and what may be committed in some view is what every later view
+proposes.  What makes it live: everything can be sent again without effect on
+whoever has it, and is, until the height is committed; and each failed view
+lasts twice as long as the one before.
 
-:class:`~.rounds.Round` decides one height.  The replica leads from height to
-height, sets the timers, repeats what may have been lost, and notices when
-others are further.
-
-Changing the view is an addition to this: messages are kept per view, the
-prepared certificate is held from the moment it exists, and ``view_change``
-verifies what travels.
+:class:`~.rounds.Round` decides one height, :class:`~.views.Views` knows in
+which view, :class:`~.pacemaker.Pacemaker` when a leader has had its time,
+:class:`~.whereabouts.Whereabouts` tells members which of them is behind.
+The replica leads from height to height and decides when a view is left.
 """
 
+from collections.abc import Sequence
 import dataclasses
 
+from tacker_ledger.core.consensus import ballots
 from tacker_ledger.core.consensus import effects
+from tacker_ledger.core.consensus import evidence
 from tacker_ledger.core.consensus import message_log
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import outbox
+from tacker_ledger.core.consensus import pacemaker
 from tacker_ledger.core.consensus import rounds
+from tacker_ledger.core.consensus import timeouts
 from tacker_ledger.core.consensus import vote_log
+from tacker_ledger.core.consensus import whereabouts
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core.ledger import federation as federation_module
 
-VoteSigner = rounds.VoteSigner
+VoteSigner = ballots.VoteSigner
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,11 +58,15 @@ class Config:
     :param retransmit_max_ms: the longest pause
     :param clock_skew_ms: how far a fresh proposal may lie ahead of our
         clock
+    :param view_timeout_ms: the shortest time that a leader is given
+    :param view_timeout_max_ms: the longest
     """
 
     retransmit_ms: int = 500
     retransmit_max_ms: int = 8_000
     clock_skew_ms: int = 10_000
+    view_timeout_ms: int = 1_000
+    view_timeout_max_ms: int = 60_000
 
 
 class Replica:
@@ -62,19 +77,23 @@ class Replica:
 
     :param config: of this member
     :param ledger: what blocks do; read here, moved on by the driver
-    :param signer: of the vote key; None, or a key that the federation in
-        force does not name, makes an observer
+    :param signers: of vote keys; that one signs which the federation in
+        force names, so a key that is rotated is a second one; without any
+        this is an observer
     :param verifier: of votes
     """
 
     def __init__(self, config: Config, ledger: application.LedgerApplication,
-                 signer: VoteSigner | None,
+                 signers: Sequence[VoteSigner],
                  verifier: certificate_module.Verifier) -> None:
         self._config = config
         self._ledger = ledger
-        self._signer = signer
+        self._signers = tuple(signers)
         self._verifier = verifier
         self._out = outbox.Outbox()
+        self._pace = pacemaker.Pacemaker(self._out, timeouts.Timeouts(
+            config.view_timeout_ms, config.view_timeout_max_ms))
+        self._where = whereabouts.Whereabouts(self._out, verifier)
         self._now_ms = 0
         self._allowed = False
         self._failed = False
@@ -83,13 +102,8 @@ class Replica:
         self._pause_ms = config.retransmit_ms
         #: Votes for the next height, by kind and sender.
         self._early: dict[tuple[int, int], messages.AnyVote] = {}
-        #: What members have claimed to have in flight.
-        self._behind: dict[int, int] = {}
-        self._newest: dict[int, messages.ShownVote] = {}
+        self._newest: dict[int, messages.Message] = {}
         self._previous: message_log.MessageLog | None = None
-        #: The block that was asked for, and how often.
-        self._asked = b''
-        self._asked_times = 0
         #: Whether it has stopped for good (see ``effects.Halted``).
         self.halted = False
         self._round = self._new_round(0)
@@ -103,8 +117,13 @@ class Replica:
 
     @property
     def view(self) -> int:
-        """The present view."""
+        """The present view: we are in it, or have asked for it."""
         return self._round.view
+
+    @property
+    def in_view(self) -> bool:
+        """Whether we are in the present view, not only asking for it."""
+        return self._round.views.active
 
     @property
     def federation(self) -> federation_module.Federation:
@@ -137,9 +156,12 @@ class Replica:
         return (self._allowed and not self._failed
                 and self._round.member is not None)
 
-    def newest(self, member: int) -> messages.ShownVote | None:
-        """Return the newest vote that we have from a member, or None."""
-        return self._round.log.newest(member) or self._newest.get(member)
+    def newest(self, member: int) -> messages.Message | None:
+        """Return the newest message that a member has signed, or None.
+
+        A vote as a ``ShownVote``, else a view change or new view.
+        """
+        return self._round.newest(member) or self._newest.get(member)
 
     # The one entrance
 
@@ -161,7 +183,9 @@ class Replica:
         self._dispatch(event)
         if not self.halted:
             self._progress()
-        self._out.accuse(self._round.log.take_evidence())
+        self._accuse(self._round.log.take_evidence())
+        if not self.halted:
+            self._look_at_leader()
         return self._out.take()
 
     def _dispatch(self, event: effects.Event) -> None:
@@ -178,8 +202,12 @@ class Replica:
                 self._arm_proposal()
             case effects.Timer():
                 self._timer(event.name)
+            case effects.RequestExpired():
+                if self._round.views.active:
+                    self._round.fault = (
+                        f'it passes over transaction {event.txid.hex()}')
             case effects.PeerConnected():
-                self._say_where(event.member)
+                self._where.say(self._round, event.member)
                 if self.may_vote:
                     self._round.send_own(event.member)
             case effects.VotingChanged():
@@ -192,6 +220,7 @@ class Replica:
                 self._start(event)
 
     def _progress(self) -> None:
+        active = self.in_view
         try:
             self._round.progress(self._now_ms, self.may_vote)
         except errors.LedgerError as exc:
@@ -199,8 +228,107 @@ class Replica:
             return
         if self._round.appending:
             self._out.cancel(effects.TIMER_RETRANSMIT)
+            return
+        if self.in_view and not active:
+            self._arm_proposal()
+        self._where.ask_for_body(self._round)
+        if self._where.asked:
+            self._arm_retransmit()
+
+    def _accuse(self, records: Sequence[evidence.Equivocation]) -> None:
+        self._out.accuse(records)
+        for record in records:
+            if (record.height, record.view, record.member) == (
+                    self.height, self.view, self.leader):
+                self._round.fault = 'it has signed two blocks'
+
+    # Changing the view
+
+    def _look_at_leader(self) -> None:
+        """Leave the view if that is due, and see to the timer."""
+        if not self.may_vote or self._round.appending:
+            self._pace.stop()
+            return
+        views = self._round.views
+        later = views.worth_joining(self.member)
+        if later is not None:
+            self._leave(later, 'more than f members ask for it')
+        elif self._round.fault and views.active:
+            self._leave(self.view + 1,
+                        f'of its leader: {self._round.fault}')
+        ready = self._ready
+        self._pace.arm(self._round, work=bool(ready and ready.count),
+                       now_ms=self._now_ms,
+                       heartbeat_ms=self._heartbeat_due_ms())
+
+    def _view_ran_down(self) -> None:
+        """The view has had its time."""
+        phase = self._pace.ran_down()
+        if not self.may_vote or self._round.appending:
+            return
+        if phase == pacemaker.WORKING and not self._round.in_flight:
+            try:
+                work = self._ledger.propose(self._now_ms, self.leader,
+                                            allow_empty=False)
+            except errors.LedgerError as exc:
+                self._halt(exc)
+                return
+            if work is None and self._heartbeat_due_ms():
+                # What waits can be in no block: nobody is to blame.
+                self._ready = None
+                return
+        reasons = {pacemaker.IDLE: 'no heartbeat came in time',
+                   pacemaker.WORKING: 'nothing was decided in time',
+                   pacemaker.CHANGING: 'it did not begin in time'}
+        self._leave(self.view + 1, reasons[phase])
+
+    def _leave(self, view: int, reason: str) -> None:
+        self._out.cancel(effects.TIMER_BATCH, effects.TIMER_HEARTBEAT,
+                         effects.TIMER_RETRANSMIT)
+        self._pause_ms = self._config.retransmit_ms
+        self._round.leave(view)
+        self._out.view_changed(self.height, view, self.leader, reason,
+                               active=False)
+
+    def _entered(self, reason: str) -> None:
+        """We are in another view; what is due there is due now."""
+        self._out.cancel(effects.TIMER_BATCH, effects.TIMER_HEARTBEAT)
+        self._pause_ms = self._config.retransmit_ms
+        self._out.view_changed(self.height, self.view, self.leader, reason,
+                               active=True)
+        self._arm_proposal()
+
+    def _received_change(self, message: messages.ViewChange, member: int
+                         ) -> None:
+        if message.member != member:
+            self._refuse_forged(message, member)
+        elif message.height < self.height:
+            self._where.say(self._round, member)
+        elif message.height > self.height:
+            self._where.show_behind(member, message.height)
         else:
-            self._ask_for_body()
+            self._round.views.add_change(message)
+            if message.view <= self.view:
+                self._where.show_view(self._round, self._ledger.head, member)
+
+    def _received_new_view(self, message: messages.NewView, member: int
+                           ) -> None:
+        if message.height > self.height:
+            self._where.show_behind(member, message.height)
+        elif (message.height == self.height and not self._round.appending
+                and self._round.views.may_enter(message.view)):
+            self._round.views.check(message)
+            self._round.enter(message)
+            self._entered('its leader has opened it')
+
+    def _received_head(self, message: messages.CertifiedHead) -> None:
+        view = self._where.first_view(self._ledger.h, message,
+                                      self._ledger.head, self.federation)
+        if (view is not None and self._round.prepared is None
+                and not self._round.appending
+                and self._round.views.may_enter(view)):
+            self._round.enter_first(view)
+            self._entered('the block before was certified in it')
 
     # From height to height
 
@@ -213,15 +341,24 @@ class Replica:
         if event.height < self.height:
             return
         assert self._ledger.head.height >= event.height
+        here = self._round.appending and event.height == self.height
+        self._pace.decided(self._now_ms, here=here)
         self._remember()
-        self._enter(max(self.view, event.view))
+        self._enter(event.view if here or event.view else self._first_view())
         early, self._early = self._early, {}
         for (_kind, member), message in early.items():
             self._received(message, member)
 
+    def _first_view(self) -> int:
+        """Return the view of the head's certificate."""
+        proof = self._ledger.head.certificate
+        if not proof:
+            return self._round.views.first
+        return certificate_module.Certificate.from_bytes(proof).view
+
     def _new_round(self, view: int) -> rounds.Round:
         return rounds.Round(
-            self._ledger, self._signer, self._verifier, self._out, view,
+            self._ledger, self._signers, self._verifier, self._out, view,
             self._config.clock_skew_ms)
 
     def _enter(self, view: int) -> None:
@@ -230,8 +367,8 @@ class Replica:
                          effects.TIMER_RETRANSMIT)
         self._ready = None
         self._pause_ms = self._config.retransmit_ms
-        self._asked, self._asked_times = b'', 0
         self._round = self._new_round(view)
+        self._where.entered()
         try:
             self.federation.rules_at(self.height)
         except errors.UnsupportedVersion as exc:
@@ -250,10 +387,10 @@ class Replica:
             self._previous = None
             self._newest.clear()
             self._early.clear()
-            self._behind.clear()
+            self._where.epoch_ended(over.federation)
             return
         for member in range(over.federation.size):
-            newest = over.log.newest(member)
+            newest = over.newest(member)
             if newest is not None:
                 self._newest[member] = newest
         alone = over.height == self._ledger.head.height
@@ -281,6 +418,8 @@ class Replica:
             return
         if name == effects.TIMER_RETRANSMIT:
             self._retransmit()
+        elif name == effects.TIMER_VIEW:
+            self._view_ran_down()
         elif self._may_propose():
             self._propose(allow_empty=name == effects.TIMER_HEARTBEAT)
             if not self.halted:
@@ -289,15 +428,20 @@ class Replica:
     def _may_propose(self) -> bool:
         return self.may_vote and self._round.may_propose()
 
+    def _heartbeat_due_ms(self) -> int:
+        """Return how long until an empty block is due."""
+        heartbeat_ms = self.federation.parameters.heartbeat_ms
+        due_ms = self._ledger.head.time_ms + heartbeat_ms
+        return min(max(due_ms - self._now_ms, 0), heartbeat_ms)
+
     def _arm_proposal(self) -> None:
         """Propose now, or set the timers that lead to a proposal."""
         if not self._may_propose():
             return
         parameters = self.federation.parameters
         if not self._out.runs(effects.TIMER_HEARTBEAT):
-            due_ms = self._ledger.head.time_ms + parameters.heartbeat_ms
-            self._out.set_timer(effects.TIMER_HEARTBEAT, min(
-                max(due_ms - self._now_ms, 0), parameters.heartbeat_ms))
+            self._out.set_timer(effects.TIMER_HEARTBEAT,
+                                self._heartbeat_due_ms())
         ready = self._ready
         if ready is None or not ready.count:
             return
@@ -325,36 +469,50 @@ class Replica:
     def _received(self, message: messages.Message, member: int) -> None:
         if (self.federation.member(member) is None or member == self.member):
             return
-        match message:
-            case (messages.PrePrepare() | messages.Prepare()
-                    | messages.Commit()):
-                self._received_vote(message, member)
-            case messages.GetBody():
-                self._received_get_body(message, member)
-            case messages.Body():
-                self._round.hear_body(message, member)
-            case messages.Status():
-                if message.height > self.height:
-                    self._show_behind(member, message.height)
-                elif message.height < self.height:
-                    self._say_where(member)
+        try:
+            match message:
+                case (messages.PrePrepare() | messages.Prepare()
+                        | messages.Commit()):
+                    self._received_vote(message, member)
+                case messages.ViewChange():
+                    self._received_change(message, member)
+                case messages.NewView():
+                    self._received_new_view(message, member)
+                case messages.CertifiedHead():
+                    self._received_head(message)
+                case messages.GetBody():
+                    self._received_get_body(message, member)
+                case messages.Body():
+                    self._round.hear_body(message, member)
+                case messages.Status():
+                    self._received_status(message, member)
+        except errors.LedgerError as exc:
+            self._out.refuse(member, self.height, self.view, exc)
+
+    def _refuse_forged(self, message: messages.Recorded, member: int
+                       ) -> None:
+        self._out.refuse(member, message.height, message.view,
+                         errors.Forbidden('a message in the name of another '
+                                          'member'))
 
     def _received_vote(self, message: messages.AnyVote, member: int
                        ) -> None:
         if message.member != member:
-            self._out.refuse(member, message.height, message.view,
-                             errors.Forbidden('a vote in the name of '
-                                              'another member'))
+            self._refuse_forged(message, member)
         elif message.height < self.height:
             self._received_late(message, member)
         elif message.height == self.height:
             self._round.hear(message)
             self._arm_retransmit()
+            if message.view < self.view:
+                self._where.show_view(self._round, self._ledger.head, member)
+            elif message.view > self.view:
+                self._where.ask_for_view(self._round, member)
         elif message.height > self.height + 1:
-            self._show_behind(member, message.height)
-        elif message.view == self.view:
+            self._where.show_behind(member, message.height)
+        else:
             if message.KIND != messages.PrePrepare.KIND or (
-                    member == self.leader):
+                    member == self.leader and message.view == self.view):
                 self._early[message.KIND, member] = message
             self._arm_retransmit()
 
@@ -371,7 +529,20 @@ class Replica:
                 and previous.add_vote(message)):
             self._out.accuse(previous.take_evidence())
         else:
-            self._say_where(member)
+            self._where.say(self._round, member)
+
+    def _received_status(self, message: messages.Status, member: int
+                         ) -> None:
+        if message.height > self.height:
+            self._where.show_behind(member, message.height)
+        elif message.height < self.height:
+            self._where.say(self._round, member)
+        elif message.view < self.view:
+            self._where.show_view(self._round, self._ledger.head, member)
+            if self.may_vote:
+                self._round.send_own(member)
+        elif message.view > self.view:
+            self._where.ask_for_view(self._round, member)
 
     def _received_get_body(self, message: messages.GetBody, member: int
                            ) -> None:
@@ -383,7 +554,7 @@ class Replica:
                                        member)
                         return
 
-    # Repeating and catching up
+    # Repeating
 
     def _arm_retransmit(self) -> None:
         if not self._round.appending and not self._out.runs(
@@ -395,31 +566,9 @@ class Replica:
         self._pause_ms = min(2 * self._pause_ms,
                              self._config.retransmit_max_ms)
         self._arm_retransmit()
-        self._behind.clear()
+        self._where.forget()
         for _kind, member in list(self._early)[:1]:
-            self._show_behind(member, self.height + 1)
-        self._asked = b''
+            self._where.show_behind(member, self.height + 1)
         # Whoever is further answers a vote; or this, where there is none.
         if not self.may_vote or not self._round.send_own(None):
             self._out.send(messages.Status(self.height, self.view))
-
-    def _ask_for_body(self) -> None:
-        """Ask for a block we lack one of those who committed to it."""
-        wanted = self._round.log.wanted(self.view)
-        if wanted is None or wanted == self._asked:
-            return
-        voters = self._round.log.voters(messages.Commit.KIND, self.view,
-                                        wanted)
-        self._asked = wanted
-        self._out.send(messages.GetBody(self.height, wanted),
-                       voters[self._asked_times % len(voters)])
-        self._asked_times += 1
-        self._arm_retransmit()
-
-    def _say_where(self, member: int) -> None:
-        self._out.send(messages.Status(self.height, self.view), member)
-
-    def _show_behind(self, member: int, height: int) -> None:
-        if self._behind.get(member, 0) < height:
-            self._behind[member] = height
-            self._out.put(effects.Behind(member, height))

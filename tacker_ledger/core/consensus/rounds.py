@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """One round: how the height in flight is decided.
 
-A round hears proposals and votes, casts this member's own, and ends with a
-certified block.  After each event :meth:`Round.progress` looks at what has
-been heard and does all that is due, so nothing depends on the order of
-arrival.
+A round hears proposals, votes and view changes, casts this member's own, and
+ends with a certified block.  After each event :meth:`Round.progress` looks
+at what has been heard and does all that is due, so nothing depends on the
+order of arrival.
 """
 
 from collections.abc import Sequence
-import dataclasses
-from typing import Protocol
 
+from tacker_ledger.core.consensus import ballots
 from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import message_log
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import outbox
 from tacker_ledger.core.consensus import view_change
+from tacker_ledger.core.consensus import views as views_module
+from tacker_ledger.core.consensus import vote_log
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import block as block_module
@@ -24,37 +25,16 @@ from tacker_ledger.core.ledger import certificate as certificate_module
 _PROPOSE = messages.PrePrepare.KIND
 _PREPARE = messages.Prepare.KIND
 _COMMIT = messages.Commit.KIND
-
-
-class VoteSigner(Protocol):
-    """Holds a vote key; hardware can stand behind it."""
-
-    @property
-    def public(self) -> bytes:
-        """The raw Ed25519 public key, 32 bytes."""
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the Ed25519 signature, 64 bytes."""
-
-
-@dataclasses.dataclass(slots=True)
-class Own:
-    """A vote of our own in the present view.
-
-    :param digest: of the header that it is for
-    :param durable: whether it may leave
-    """
-
-    message: messages.AnyVote
-    digest: bytes
-    durable: bool
+#: Votes of views so far ahead of ours are not kept.
+_AHEAD_VIEWS = 4
 
 
 class Round:
     """The decision about the height after the ledger's head.
 
     :param ledger: judges blocks; stands still during a round
-    :param signer: of the vote key, None for an observer
+    :param signers: of vote keys; the one that the federation names is used,
+        none makes an observer
     :param verifier: of votes
     :param out: where effects go
     :param view: in which it begins
@@ -62,46 +42,80 @@ class Round:
     """
 
     def __init__(self, ledger: application.LedgerApplication,
-                 signer: VoteSigner | None,
+                 signers: Sequence[ballots.VoteSigner],
                  verifier: certificate_module.Verifier, out: outbox.Outbox,
                  view: int, clock_skew_ms: int) -> None:
         self._ledger = ledger
-        self._signer = signer
         self._out = out
         self._clock_skew_ms = clock_skew_ms
         self.federation = ledger.federation
         self.height = ledger.head.height + 1
-        self.view = view
-        #: Our index, None for an observer.
-        self.member = (None if signer is None else
-                       self.federation.index_of_vote_key(signer.public))
+        #: What we have said.
+        self.own = ballots.Ballots(ledger.h, self.federation, self.height,
+                                   signers, out)
         self.log = message_log.MessageLog(
             ledger.h, verifier, self.federation, self.height)
-        #: Our votes in the present view by their kind.
-        self.own: dict[int, Own] = {}
+        self.views = views_module.Views(
+            ledger.h, verifier, self.federation, self.height,
+            ledger.head.digest, view)
         #: What we saw prepared at this height, if anything.
         self.prepared: messages.PreparedCertificate | None = None
         #: The block is decided and on its way to the disk.
         self.appending = False
-        self._writes: dict[int, int] = {}
+        #: Why the leader of the present view has to go, if it has.
+        self.fault = ''
         self._outcomes: dict[bytes, application.Outcome] = {}
         self._refused: set[bytes] = set()
         self._doubted: set[bytes] = set()
 
     @property
+    def member(self) -> int | None:
+        """Our index, None for an observer."""
+        return self.own.member
+
+    @property
+    def view(self) -> int:
+        """The present view: we are in it, or have asked for it."""
+        return self.views.view
+
+    @property
     def leader(self) -> int:
         """Index of the member who leads the present view."""
-        return view_change.leader_of(self.view, self.federation.size)
+        return self.views.leader
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a decision is under way in the present view."""
+        return _PROPOSE in self.own or self.log.busy(self.view)
+
+    def newest(self, member: int) -> messages.Message | None:
+        """Return the newest message of a member at this height, or None."""
+        found: list[messages.ShownVote | messages.ViewChange
+                    | messages.NewView] = []
+        vote = self.log.newest(member)
+        if vote is not None:
+            found.append(vote)
+        change = self.views.wanted_by(member)
+        if change is not None:
+            found.append(change)
+        opened = self.views.new_view
+        if opened is not None and opened.member == member:
+            found.append(opened)
+        return max(found, key=vote_log.place, default=None)
 
     # Hearing
 
     def hear(self, message: messages.AnyVote) -> None:
         """Take another member's proposal or vote for this height."""
-        if message.view != self.view:
-            return
         if isinstance(message, messages.PrePrepare):
-            self._hear_proposal(message)
-        elif message.KIND == _COMMIT or message.member != self.leader:
+            if message.view == self.view:
+                self._hear_proposal(message)
+        elif message.KIND == _COMMIT:
+            if message.view <= self.view + _AHEAD_VIEWS:
+                self.log.add_vote(message)
+        elif (self.view <= message.view <= self.view + _AHEAD_VIEWS
+                and message.member != view_change.leader_of(
+                    message.view, self.federation.size)):
             self.log.add_vote(message)
 
     def _hear_proposal(self, message: messages.PrePrepare) -> None:
@@ -116,70 +130,131 @@ class Round:
             if block.header.height != message.height:
                 raise errors.BadBlock('a block of another height')
         except errors.LedgerError as exc:
-            self._out.refuse(message.member, self.height, self.view, exc)
+            self._refuse_leader(exc)
             return
         self.log.add_proposal(message, block)
 
     def hear_body(self, message: messages.Body, member: int) -> None:
         """Take a block that was asked for."""
-        wanted = self.log.wanted(self.view)
+        wanted = self.wanted()
         if wanted is None:
             return
         try:
             block = block_module.Block.from_bytes(self._ledger.h,
                                                   message.block)
             if (block.header.height != self.height
-                    or not block.digest.startswith(wanted)):
+                    or not block.digest.startswith(wanted[0])):
                 raise errors.BadBlock('not the block that was asked for')
         except errors.LedgerError as exc:
             self._out.refuse(member, self.height, self.view, exc)
             return
         self.log.add_block(block)
 
+    def wanted(self) -> tuple[bytes, list[int]] | None:
+        """Return the prefix of a block to ask for, and who has it."""
+        header = self.views.required
+        if header is not None and self.member == self.leader:
+            digest = block_module.header_digest(self._ledger.h, header)
+            if digest not in self.log.blocks:
+                return (digest[:messages.PREFIX_BYTES],
+                        self._holders(header))
+        return self.log.wanted()
+
+    def _holders(self, header: bytes) -> list[int]:
+        """Return who has shown that it saw a header prepared."""
+        assert self.views.new_view is not None
+        return [change.member for change in map(
+                    messages.decode, self.views.new_view.view_changes)
+                if isinstance(change, messages.ViewChange)
+                and change.prepared is not None
+                and change.prepared.header == header
+                and change.member != self.member]
+
     def persisted(self, record_id: int) -> bool:
-        """Count and send the vote that a write has bound.
+        """Send and count the message that a write has bound.
 
         :returns: whether it was a write of this round
         """
-        kind = self._writes.pop(record_id, None)
-        if kind is None:
+        own = self.own.persisted(record_id)
+        if own is None:
             return False
-        own = self.own[kind]
-        own.durable = True
-        if isinstance(own.message, messages.PrePrepare):
-            self.log.add_proposal(own.message, self.log.blocks[own.digest],
-                                  trusted=True)
-        else:
-            self.log.add_vote(own.message, trusted=own.digest)
-        if self.federation.size > 1:
-            self._out.send(own.message)
+        match own.message:
+            case messages.PrePrepare() as proposal:
+                body = self.log.blocks.get(own.digest)
+                if body is not None:
+                    self.log.add_proposal(proposal, body, trusted=True)
+            case messages.ViewChange() as change:
+                self.views.add_change(change, trusted=True)
+            case messages.NewView():
+                pass
+            case vote:
+                self.log.add_vote(vote, trusted=own.digest)
         return True
 
-    def restore(self, votes: Sequence[messages.AnyVote]) -> None:
+    def restore(self, records: Sequence[messages.Message]) -> None:
         """Take what the vote log holds about this height.
 
         :raises CorruptStore: a vote of ours without its proposal
         """
-        mine = [vote for vote in votes if vote.member == self.member]
-        if mine:
-            self.view = max(self.view, *(vote.view for vote in mine))
-        for vote in votes:
-            if isinstance(vote, messages.PrePrepare):
-                self.log.add_proposal(vote, block_module.Block.from_bytes(
-                    self._ledger.h, vote.block))
-            elif vote.member != self.member:
-                self.log.add_vote(vote)
-        proposal = self.log.proposal(self.view)
+        mine: list[messages.AnyVote] = []
+        for record in records:
+            match record:
+                case messages.ViewChange():
+                    self._restore_change(record)
+                case messages.NewView():
+                    self._restore_new_view(record)
+                case messages.PrePrepare():
+                    self.log.add_proposal(record, block_module.Block
+                                          .from_bytes(self._ledger.h,
+                                                      record.block))
+                case messages.Prepare() | messages.Commit():
+                    if record.member != self.member:
+                        self.log.add_vote(record)
+            if (isinstance(record, messages.AnyVote)
+                    and record.member == self.member):
+                mine.append(record)
+                if self.views.may_enter(record.view):
+                    self.views.enter_first(record.view)
+                    self.own.begin_view()
         for vote in mine:
-            if vote.view != self.view:
-                continue
-            if proposal is None:
-                raise errors.CorruptStore(
-                    'the vote log lacks the proposal we voted for',
-                    height=self.height, view=self.view)
-            self.own[vote.KIND] = Own(vote, proposal.digest, True)
-            if not isinstance(vote, messages.PrePrepare):
-                self.log.add_vote(vote, trusted=proposal.digest)
+            self._restore_vote(vote)
+
+    def _restore_new_view(self, record: messages.NewView) -> None:
+        if self.views.may_enter(record.view):
+            self.views.enter(record)
+            self.own.begin_view()
+            if record.member == self.member:
+                self.own.restore(record, b'')
+
+    def _restore_change(self, record: messages.ViewChange) -> None:
+        if record.member != self.member:
+            self.views.add_change(record)
+            return
+        if record.view > self.view:
+            self.views.leave(record.view)
+            self.own.begin_view()
+            self.own.restore(record, b'')
+        self.views.add_change(record, trusted=True)
+        self._hold(record.prepared)
+
+    def _restore_vote(self, vote: messages.AnyVote) -> None:
+        proposal = self.log.proposal(vote.view)
+        if proposal is None:
+            raise errors.CorruptStore(
+                'the vote log lacks the proposal we voted for',
+                height=self.height, view=vote.view)
+        if not isinstance(vote, messages.PrePrepare):
+            self.log.add_vote(vote, trusted=proposal.digest)
+        if isinstance(vote, messages.Commit):
+            self._hold(self._prepared_in(vote.view, proposal.digest))
+        if vote.view == self.view and self.views.active:
+            self.own.restore(vote, proposal.digest)
+
+    def _hold(self, prepared: messages.PreparedCertificate | None) -> None:
+        if prepared is not None and (
+                self.prepared is None
+                or self.prepared.view <= prepared.view):
+            self.prepared = prepared
 
     # Deciding
 
@@ -192,23 +267,30 @@ class Round:
         if self.appending:
             return
         self._append()
-        if may_vote and not self.appending and self.member is not None:
+        if not may_vote or self.appending or self.member is None:
+            return
+        if not self.views.active:
+            self._open()
+        if self.views.active:
+            self._propose_again()
             self._prepare(now_ms)
             self._commit()
 
     def _append(self) -> None:
-        for digest in self.log.blocks:
-            votes = self.log.commits(self.view, digest)
-            if votes is not None:
-                break
-        else:
-            return
+        for view in self.log.commit_views():
+            for digest in self.log.blocks:
+                votes = self.log.commits(view, digest)
+                if votes is not None:
+                    self._decide(view, digest, votes)
+                    return
+
+    def _decide(self, view: int, digest: bytes,
+                votes: Sequence[messages.ShortVote]) -> None:
         outcome = self._judge(digest)
         certificate = certificate_module.Certificate.of(
-            self.view, ((vote.member, vote.signature) for vote in votes))
+            view, ((vote.member, vote.signature) for vote in votes))
         self.appending = True
-        self._out.put(effects.Append(outcome, certificate.to_bytes(),
-                                     self.view))
+        self._out.put(effects.Append(outcome, certificate.to_bytes(), view))
 
     def _prepare(self, now_ms: int) -> None:
         """Validate the leader's proposal and vote for it."""
@@ -216,38 +298,59 @@ class Round:
         if (proposal is None or _PROPOSE in self.own or _PREPARE in self.own
                 or proposal.digest in self._refused):
             return
+        required = self.views.required
         header = self.log.blocks[proposal.digest].header
-        if header.timestamp_ms > now_ms + self._clock_skew_ms:
+        if required is None and (
+                header.timestamp_ms > now_ms + self._clock_skew_ms):
             self._doubt(proposal.digest, header, now_ms)
             return
         try:
-            if header.proposer != self.leader:
-                raise errors.BadBlock('proposed in another member\'s name')
+            if proposal.message.new_view != self.views.new_view_digest:
+                raise errors.BadBlock('proposed after another new view')
+            if required is None:
+                if header.proposer != self.leader:
+                    raise errors.BadBlock(
+                        'proposed in another member\'s name')
+            elif self.log.blocks[proposal.digest].header_bytes != required:
+                raise errors.BadBlock('not what was prepared before')
             self._judge(proposal.digest)
         except errors.UnavailableError:
             raise  # our own store, not the leader's block
         except errors.LedgerError as exc:
             self._refused.add(proposal.digest)
-            self._out.refuse(self.leader, self.height, self.view, exc)
+            self._refuse_leader(exc)
             return
-        self._vote(messages.Prepare, proposal.digest, (proposal.message,))
+        relied: tuple[messages.Message, ...] = (proposal.message,)
+        if self.views.new_view is not None:
+            relied = (self.views.new_view, proposal.message)
+        self._vote(messages.Prepare, proposal.digest, relied)
 
     def _commit(self) -> None:
         """Vote to commit what a quorum, we among it, has prepared."""
         own = self.own.get(_PROPOSE) or self.own.get(_PREPARE)
         if own is None or not own.durable or _COMMIT in self.own:
             return
-        prepared = self.log.prepares(self.view, own.digest)
+        prepared = self._prepared_in(self.view, own.digest)
         if prepared is None:
             return
+        self._hold(prepared)
+        votes = self.log.prepares(self.view, own.digest)
+        assert votes is not None
+        self._vote(messages.Commit, own.digest,
+                   [vote for vote in votes[0] if vote.member != self.member])
+
+    def _prepared_in(self, view: int, digest: bytes
+                     ) -> messages.PreparedCertificate | None:
+        prepared = self.log.prepares(view, digest)
+        if prepared is None:
+            return None
         votes, proposed = prepared
         signatures = [(vote.member, vote.signature) for vote in votes]
-        signatures.append((self.leader, proposed))
-        self.prepared = messages.PreparedCertificate(
-            self.view, self.log.blocks[own.digest].header_bytes,
+        signatures.append((view_change.leader_of(
+            view, self.federation.size), proposed))
+        return messages.PreparedCertificate(
+            view, self.log.blocks[digest].header_bytes,
             tuple(sorted(signatures)))
-        self._vote(messages.Commit, own.digest,
-                   [vote for vote in votes if vote.member != self.member])
 
     def _judge(self, digest: bytes) -> application.Outcome:
         outcome = self._outcomes.get(digest)
@@ -267,11 +370,79 @@ class Round:
                                        header_ms=header.timestamp_ms,
                                        clock_ms=now_ms))
 
+    def _refuse_leader(self, error: errors.LedgerError) -> None:
+        self._out.refuse(self.leader, self.height, self.view, error)
+        self.fault = f'refused its proposal: {error.code}'
+
+    # Changing the view
+
+    def leave(self, view: int) -> None:
+        """Ask for a later view; nothing is voted before it any more."""
+        assert self.member is not None
+        self.views.leave(view)
+        self._begin_view()
+        head = self._ledger.head
+        self.own.bind(self.own.signed(messages.ViewChange(
+            self.height, view, self.member,
+            messages.head_pair(head.header, head.certificate), self.prepared,
+            bytes(messages.SIGNATURE_BYTES))), b'')
+
+    def enter(self, message: messages.NewView) -> None:
+        """Enter the view that a checked new view opens."""
+        self.views.enter(message)
+        self._begin_view()
+
+    def enter_first(self, view: int) -> None:
+        """Enter a view that the certificate of the block before names."""
+        self.views.enter_first(view)
+        self._begin_view()
+
+    def _begin_view(self) -> None:
+        self.own.begin_view()
+        self.fault = ''
+        keep = None
+        if self.prepared is not None:
+            keep = block_module.header_digest(self._ledger.h,
+                                              self.prepared.header)
+        self.log.retire(self.view, keep)
+
+    def _open(self) -> None:
+        """Open the view that a quorum asks us to lead."""
+        if self.member != self.leader:
+            return
+        changes = self.views.quorum()
+        if changes is None:
+            return
+        message = self.own.signed(messages.NewView(
+            self.height, self.view, self.member,
+            tuple(map(messages.encode, changes)),
+            view_change.select(changes), bytes(messages.SIGNATURE_BYTES)))
+        assert isinstance(message, messages.NewView)
+        self.enter(message)
+        self._out.view_changed(self.height, self.view, self.leader,
+                               f'{len(changes)} members ask for it',
+                               active=True)
+        self.own.bind(message, b'')
+
+    def _propose_again(self) -> None:
+        """Propose what an earlier view prepared, as it is."""
+        header = self.views.required
+        if (header is None or self.member != self.leader
+                or _PROPOSE in self.own):
+            return
+        digest = block_module.header_digest(self._ledger.h, header)
+        body = self.log.blocks.get(digest)
+        if body is None:
+            return  # asked for
+        self._judge(digest)
+        self._send_proposal(body)
+
     # Voting
 
     def may_propose(self) -> bool:
-        """Return whether we lead and have proposed nothing in this view."""
-        return (self.member == self.leader and not self.appending
+        """Return whether we lead and what we propose is up to us."""
+        return (self.member == self.leader and self.views.active
+                and not self.appending and self.views.required is None
                 and _PROPOSE not in self.own)
 
     def propose(self, now_ms: int, *, allow_empty: bool) -> bool:
@@ -284,57 +455,32 @@ class Round:
                                        allow_empty=allow_empty)
         if outcome is None:
             return False
-        block = outcome.block
-        self._outcomes[block.digest] = outcome
-        self.log.add_block(block)
-        self._bind(messages.PrePrepare(
-            self.height, self.view, self.member, block.to_bytes(),
-            self._sign(_PROPOSE, block.digest)), block.digest, ())
+        self._outcomes[outcome.block.digest] = outcome
+        self._send_proposal(outcome.block)
         return True
+
+    def _send_proposal(self, block: block_module.Block) -> None:
+        assert self.member is not None
+        self.log.add_block(block)
+        self.own.bind(messages.PrePrepare(
+            self.height, self.view, self.member, block.to_bytes(),
+            self.own.sign_vote(_PROPOSE, self.view, block.digest),
+            self.views.new_view_digest), block.digest)
 
     def _vote(self, kind: type[messages.Prepare | messages.Commit],
               digest: bytes, relied: Sequence[messages.Message]) -> None:
         assert self.member is not None
         vote = kind(self.height, self.view, self.member,
                     digest[:messages.PREFIX_BYTES],
-                    self._sign(kind.KIND, digest))
-        self._bind(vote, digest, relied)
-
-    def _sign(self, kind: int, digest: bytes) -> bytes:
-        assert self._signer is not None
-        return self._signer.sign(messages.vote_message(
-            self._ledger.h, kind, self.height, self.view, digest))
-
-    def _bind(self, message: messages.AnyVote, digest: bytes,
-              relied: Sequence[messages.Message]) -> None:
-        """Have our own message made durable; it is sent after that."""
-        assert message.KIND not in self.own
-        self.own[message.KIND] = Own(message, digest, False)
-        record_id = self._out.persist(self.height, (*relied, message))
-        self._writes[record_id] = message.KIND
-
-    # Saying it again
+                    self.own.sign_vote(kind.KIND, self.view, digest))
+        self.own.bind(vote, digest, relied)
 
     def send_own(self, to: int | None) -> bool:
         """Send our durable messages again.
 
-        A proposal is large: it goes to those alone who have not voted.
-
         :param to: a member, None for all others
         :returns: whether each of these was sent something
         """
-        others = [member for member in range(self.federation.size)
-                  if member != self.member and to in (None, member)]
-        all_told = not others
-        for kind in sorted(self.own):
-            own = self.own[kind]
-            if not own.durable:
-                continue
-            if kind == _PROPOSE:
-                for member in others:
-                    if not self.log.heard(self.view, member):
-                        self._out.send(own.message, member)
-            elif others:
-                self._out.send(own.message, to)
-                all_told = True
-        return all_told
+        return self.own.send_again(to, [
+            member for member in range(self.federation.size)
+            if not self.log.heard(self.view, member)])

@@ -41,7 +41,8 @@ def check_prepared(h: hashing.Hasher, verifier: certificate.Verifier,
         header = block.Header.from_bytes(prepared.header)
     except errors.LedgerError as exc:
         raise errors.BadCertificate('prepared what is no header') from exc
-    if header.height != height or header.federation != federation.digest:
+    if (header.chain_id, header.height, header.federation) != (
+            h.chain_id, height, federation.digest):
         raise errors.BadCertificate('prepared at another height')
     digest = h.hash(hashing.Tag.BLOCK, prepared.header)
     members = [member for member, _signature in prepared.votes]
@@ -68,12 +69,15 @@ def check_prepared(h: hashing.Hasher, verifier: certificate.Verifier,
 
 def check_view_change(h: hashing.Hasher, verifier: certificate.Verifier,
                       federation: federation_module.Federation,
-                      head_digest: bytes, message: messages.ViewChange
+                      head_digest: bytes, message: messages.ViewChange,
+                      proven: set[messages.PreparedCertificate] | None = None
                       ) -> None:
     """Raise unless a view change for the height in flight counts.
 
     :param federation: in force at the message's height
     :param head_digest: of the block before that height
+    :param proven: prepared certificates of that height which need not be
+        verified again: as a rule all view changes carry the same one
     :raises BadSignature: not signed by the member it names
     :raises ForkedChain: it stands on another head
     :raises BadCertificate: its prepared certificate proves nothing, or is
@@ -93,8 +97,11 @@ def check_view_change(h: hashing.Hasher, verifier: certificate.Verifier,
     if message.prepared is not None:
         if message.prepared.view >= message.view:
             raise errors.BadCertificate('prepared in a view yet to come')
-        check_prepared(h, verifier, federation, message.height,
-                       message.prepared)
+        if proven is None or message.prepared not in proven:
+            check_prepared(h, verifier, federation, message.height,
+                           message.prepared)
+            if proven is not None:
+                proven.add(message.prepared)
 
 
 def select(view_changes: Iterable[messages.ViewChange]) -> bytes | None:
@@ -112,12 +119,14 @@ def select(view_changes: Iterable[messages.ViewChange]) -> bytes | None:
 
 def check_new_view(h: hashing.Hasher, verifier: certificate.Verifier,
                    federation: federation_module.Federation,
-                   head_digest: bytes, message: messages.NewView
+                   head_digest: bytes, message: messages.NewView,
+                   proven: set[messages.PreparedCertificate] | None = None
                    ) -> tuple[messages.ViewChange, ...]:
     """Return the view changes of a new view that is entitled to begin.
 
     :param federation: in force at the message's height
     :param head_digest: of the block before that height
+    :param proven: as of :func:`check_view_change`
     :raises BadSignature: the leader of the view did not sign it
     :raises BadCertificate: no quorum of valid view changes for this height
         and view, or another header than they demand
@@ -136,7 +145,8 @@ def check_new_view(h: hashing.Hasher, verifier: certificate.Verifier,
         raise errors.BadCertificate(
             f'{len(changes)} view changes where {federation.quorum} decide')
     for change in changes:
-        check_view_change(h, verifier, federation, head_digest, change)
+        check_view_change(h, verifier, federation, head_digest, change,
+                          proven)
     if select(changes) != message.header:
         raise errors.BadCertificate('a new view begins with another header')
     return tuple(changes)

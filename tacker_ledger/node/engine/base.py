@@ -64,6 +64,10 @@ class Host(Protocol):
     def behind(self, member: int, height: int) -> None:
         """A member claims to be further: catching up may be worthwhile."""
 
+    def view_changed(self, height: int, view: int, leader: int,
+                     active: bool, reason: str) -> None:
+        """A view was left (not active) or entered: tell people."""
+
     def halted(self, code: str, reason: str) -> None:
         """The engine has ended; only a person can decide what is next."""
 
@@ -100,6 +104,9 @@ class Engine(Protocol):
     def transactions_ready(self) -> None:
         """The pool has grown."""
 
+    def request_expired(self, txid: bytes) -> None:
+        """The leader passes over a transaction that all were told of."""
+
     def newest(self, member: int) -> bytes | None:
         """Return the newest message of an identity, for a hello answer."""
 
@@ -115,9 +122,13 @@ class Parts:
     """What an engine is made of.
 
     :param vote_seed: the secret of this member's vote key, 32 bytes
+    :param view_timeout_ms: the shortest time that a leader is given
+    :param view_timeout_max_ms: the longest
     """
 
     host: Host
     application: application.LedgerApplication
     provider: provider_module.Provider
     vote_seed: bytes = dataclasses.field(repr=False)
+    view_timeout_ms: int = 1_000
+    view_timeout_max_ms: int = 60_000

@@ -40,6 +40,8 @@ def _size(message: messages.Message) -> int:
             return len(message.block)
         case messages.NewView():
             return sum(map(len, message.view_changes))
+        case messages.ViewChange() | messages.CertifiedHead():
+            return len(message.head)
         case _:
             return 0
 
@@ -70,8 +72,11 @@ class PbftEngine:
         self._host = parts.host
         self._application = parts.application
         self._replica = replica_module.Replica(
-            replica_module.Config(), parts.application,
-            SeedSigner(parts.provider, parts.vote_seed), parts.provider)
+            replica_module.Config(
+                view_timeout_ms=parts.view_timeout_ms,
+                view_timeout_max_ms=parts.view_timeout_max_ms),
+            parts.application,
+            (SeedSigner(parts.provider, parts.vote_seed),), parts.provider)
         self._events: asyncio.Queue[effects.Event] = asyncio.Queue()
         #: member -> (messages, bytes) in the queue
         self._waiting: dict[int, tuple[int, int]] = {}
@@ -140,6 +145,10 @@ class PbftEngine:
             # one event for all that come in one turn of the loop
             self._ready_posted = True
             asyncio.get_running_loop().call_soon(self._post_ready)
+
+    def request_expired(self, txid: bytes) -> None:
+        """See :meth:`base.Engine.request_expired`."""
+        self._post(effects.RequestExpired(txid))
 
     def newest(self, member: int) -> bytes | None:
         """See :meth:`base.Engine.newest`."""
@@ -240,6 +249,10 @@ class PbftEngine:
                 self._host.behind(effect.member, effect.height)
             case effects.Refused():
                 self._host.note_refusal(effect.member, effect.code,
+                                        effect.reason)
+            case effects.ViewChanged():
+                self._host.view_changed(effect.height, effect.view,
+                                        effect.leader, effect.active,
                                         effect.reason)
             case effects.Halted():
                 self._host.halted(effect.code, effect.reason)

@@ -4,6 +4,7 @@
 import asyncio
 
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core.consensus import request_timers
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import transaction as transaction_module
 from tacker_ledger.core import limits
@@ -36,6 +37,7 @@ class Host:
         self.problem = None
         self.leads = leader
         self.sent = []
+        self.expired = []
 
     def now_ms(self):
         return ledgers.START_MS
@@ -48,6 +50,9 @@ class Host:
 
     def send(self, message, to):
         self.sent.append((message, to))
+
+    def request_expired(self, txid):
+        self.expired.append(txid)
 
 
 class TestIntake(base.TestCase):
@@ -186,15 +191,36 @@ class TestIntake(base.TestCase):
                 self.host.sent[-1])
         self.run_scenario(scenario, forward_after_seconds=0.005)
 
-    def test_full_blocks_are_no_reason_to_tell_all(self):
+    def test_full_blocks_make_members_patient(self):
         self.patch(intake, '_SWEEP_SECONDS', 0.001)
+        self.patch(intake, '_FULL_PATIENCE', 10 ** 6)
 
         async def scenario(made):
-            made.block_was_full()
+            made.block_committed((), True)
             await made.submit([self.raw(test_pool.transaction('one'))])
             await asyncio.sleep(0.02)
             self.assertEqual([2], [to for _, to in self.host.sent])
-        self.run_scenario(scenario, forward_after_seconds=1000.0)
+        self.run_scenario(scenario, forward_after_seconds=0.5)
+
+    def test_what_blocks_with_room_pass_over_blames_the_leader(self):
+        one = test_pool.transaction('one')
+
+        async def scenario(made):
+            made.received(3, messages.Transactions(True, (self.raw(one),)))
+            while one.txid not in self.pool:
+                await asyncio.sleep(0.001)
+            for _ in range(request_timers.PASSES_MAX_COUNT - 1):
+                made.block_committed((), False)
+            self.assertEqual([], self.host.expired)
+            # Another leader has the same chances.
+            made.view_changed()
+            for _ in range(request_timers.PASSES_MAX_COUNT):
+                made.block_committed((), False)
+            self.assertEqual([one.txid], self.host.expired)
+            self.pool.remove(one.txid)
+            made.block_committed((), False)
+            self.assertEqual([one.txid], self.host.expired)
+        self.run_scenario(scenario)
 
     def test_what_is_told_twice_is_looked_at_once(self):
         one = test_pool.transaction('one')

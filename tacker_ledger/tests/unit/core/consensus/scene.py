@@ -73,11 +73,13 @@ class Scene(Votes):
                  made=None, ledger=None, records=(), **config):
         super().__init__(made or federations.genesis(n))
         self.ledger = ledger or ledgers.Ledger(self.made)
-        signer = None if member is None else stub.SeedSigner(
-            PROVIDER, self.made.sites[member].vote_seed)
+        signers = () if member is None else (stub.SeedSigner(
+            PROVIDER, self.made.sites[member].vote_seed),)
         self.replica = replica.Replica(
-            replica.Config(**config), self.ledger.application, signer,
+            replica.Config(**config), self.ledger.application, signers,
             PROVIDER)
+        #: What the timer of the view was last set to, None if cancelled.
+        self.view_timer_ms: int | None = None
         self.now_ms = NOW_MS
         self.persisted: list[bytes] = []
         if start:
@@ -95,8 +97,20 @@ class Scene(Votes):
             ledgers.digest_transaction(self.h, label) for label in labels]
 
     def step(self, event):
-        """Take one event; return the effects."""
-        return self.replica.step(event, self.now_ms)
+        """Take one event; return the effects.
+
+        Those on the timer of the view are left out: see ``view_timer_ms``.
+        """
+        found = []
+        for effect in self.replica.step(event, self.now_ms):
+            match effect:
+                case effects.SetTimer(effects.TIMER_VIEW, delay_ms):
+                    self.view_timer_ms = delay_ms
+                case effects.CancelTimer(effects.TIMER_VIEW):
+                    self.view_timer_ms = None
+                case _:
+                    found.append(effect)
+        return found
 
     def hear(self, message, member=None):
         """Receive a message; return the effects."""
@@ -123,6 +137,13 @@ class Scene(Votes):
 def only(found, kind) -> list:
     """Return the effects of one kind."""
     return [effect for effect in found if isinstance(effect, kind)]
+
+
+def written(found) -> list:
+    """Return what is made durable, as names of messages."""
+    return [type(messages.decode(record)).__name__
+            for effect in only(found, effects.Persist)
+            for record in effect.records]
 
 
 def sent(found) -> list:

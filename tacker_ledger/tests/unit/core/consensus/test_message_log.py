@@ -135,12 +135,11 @@ class TestMessageLog(base.TestCase):
         prefix = self.block.digest[:8]
         for member in (0, 2):
             self.log.add_vote(self.votes.commit(member, self.block))
-        self.assertIsNone(self.log.wanted(0))
+        self.assertIsNone(self.log.wanted())
         self.log.add_vote(self.votes.commit(3, self.block))
-        self.assertEqual(prefix, self.log.wanted(0))
-        self.assertEqual([0, 2, 3], self.log.voters(5, 0, prefix))
+        self.assertEqual((prefix, [0, 2, 3]), self.log.wanted())
         self.log.add_block(self.block)
-        self.assertIsNone(self.log.wanted(0))
+        self.assertIsNone(self.log.wanted())
         self.assertIsNotNone(self.log.commits(0, self.block.digest))
 
     def test_heard(self):

@@ -222,15 +222,17 @@ class TestRefusals(base.TestCase):
 
     def refused(self, message, member=None):
         found = self.ours.hear(message, member)
-        self.assertEqual([], scene.only(found, effects.Persist))
+        self.assertIn(scene.written(found), ([], ['ViewChange']))
         self.assertEqual([], scene.sent(found))
         return [one.code for one in scene.only(found, effects.Refused)]
 
     def test_not_by_the_leader(self):
         block = self.ours.block()
         self.assertEqual([], self.refused(self.ours.proposal(2, block)))
-        self.assertEqual([], self.refused(
-            self.ours.proposal(0, block, view=4)))
+        # Of a later view: what opened that one?
+        found = self.ours.hear(self.ours.proposal(0, block, view=4))
+        self.assertEqual([('Status', 0)], scene.sent(found))
+        self.assertEqual([], scene.written(found))
 
     def test_not_signed(self):
         block = self.ours.block()
@@ -256,8 +258,13 @@ class TestRefusals(base.TestCase):
     def test_not_a_block(self):
         good = self.ours.proposal(0, self.ours.block())
         for wrong in (b'\x00', good.block[:-1]):
+            self.ours = scene.Scene(1)
             self.assertEqual(['malformed'], self.refused(
                 dataclasses.replace(good, block=wrong)))
+            # Somebody else may lead: it votes nothing here any more.
+            self.assertEqual((1, False), (self.ours.replica.view,
+                                          self.ours.replica.in_view))
+            self.assertEqual([], self.refused(good))
         later = dataclasses.replace(good, height=2)
         self.assertEqual([], self.refused(later))
 
@@ -319,7 +326,7 @@ class TestEquivocation(base.TestCase):
         record, = [one.record for one in scene.only(found, effects.Evidence)]
         evidence.check(ours.h, scene.PROVIDER, ours.made.federation, record)
         self.assertEqual(0, record.member)
-        self.assertEqual([], scene.only(found, effects.Persist))
+        self.assertEqual(['ViewChange'], scene.written(found))
 
     def test_two_late_commits(self):
         ours = scene.Scene(1)
@@ -331,6 +338,7 @@ class TestEquivocation(base.TestCase):
         ours.hear(ours.prepare(3, one))
         found = ours.hear(ours.commit(1, one), 1)
         self.assertEqual([], found)
+        # It has left the view; a quorum decides in it nevertheless.
         found = ours.hear(ours.commit(3, one))
         ours.commit_block(scene.only(found, effects.Append)[0])
         found = ours.hear(ours.commit(3, two))
@@ -637,12 +645,18 @@ class TestFailures(base.TestCase):
         again = self.restarted(ours)
         # The leader now says something else: it is accused, not obeyed.
         found = again.hear(again.proposal(0, two))
-        self.assertEqual([], scene.only(found, effects.Persist))
+        self.assertEqual(['ViewChange'], scene.written(found))
         self.assertEqual(1, len(scene.only(found, effects.Evidence)))
+
+    def test_a_restart_goes_on_with_what_it_had_said(self):
+        ours = scene.Scene(1)
+        one = ours.block(['one'])
+        ours.write(ours.hear(ours.proposal(0, one)))
+        again = self.restarted(ours)
         self.assertEqual(
             [('Status', 2), ('Prepare', 2)],
             scene.sent(again.step(effects.PeerConnected(2))))
-        # And goes on with what it had said.
+        again.hear(again.proposal(0, one))
         found = again.write(again.hear(again.prepare(2, one)))
         self.assertEqual([('Commit', None)], scene.sent(found))
 
@@ -695,10 +709,10 @@ class TestFailures(base.TestCase):
         self.assertEqual(1, again.replica.height)
         genesis.commit()
         again.step(effects.BlockCommitted(1))
-        found = again.hear(again.proposal(0, two))
-        self.assertEqual([], scene.only(found, effects.Persist))
         self.assertEqual([('Status', 3), ('Prepare', 3)], scene.sent(
             again.step(effects.PeerConnected(3))))
+        found = again.hear(again.proposal(0, two))
+        self.assertEqual(['ViewChange'], scene.written(found))
 
     def test_a_vote_without_its_proposal_is_damage(self):
         ours = scene.Scene(1)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a leader has had its time: the one timer that ends a view.
+
+It runs from the moment that there is something to decide, and otherwise to
+somewhat after the next heartbeat is due.  After a view was left it runs
+again only when a quorum asks for the next one, so that members who hurry
+ahead wait for the others; each failed view has twice the time of the one
+before.
+"""
+
+from tacker_ledger.core.consensus import effects
+from tacker_ledger.core.consensus import outbox
+from tacker_ledger.core.consensus import rounds
+from tacker_ledger.core.consensus import timeouts as timeouts_module
+
+IDLE = 'idle'
+WORKING = 'working'
+CHANGING = 'changing'
+
+
+class Pacemaker:
+    """Sets the timer of the view.
+
+    :param out: where effects go
+    :param timeouts: how long a view may take
+    """
+
+    def __init__(self, out: outbox.Outbox,
+                 timeouts: timeouts_module.Timeouts) -> None:
+        self._out = out
+        self._timeouts = timeouts
+        #: (height, view, phase) that the timer was set for.
+        self._set_for: tuple[int, int, str] | None = None
+        self._working_since_ms: int | None = None
+
+    @property
+    def phase(self) -> str:
+        """What the timer was set for; empty if it does not run."""
+        return '' if self._set_for is None else self._set_for[2]
+
+    def arm(self, current: rounds.Round, *, work: bool, now_ms: int,
+            heartbeat_ms: int) -> None:
+        """Let the timer run for what is going on, unless it does.
+
+        :param work: whether transactions wait
+        :param heartbeat_ms: until the next heartbeat is due
+        """
+        if not current.views.active:
+            if current.views.quorum() is None:
+                self.stop()
+                return
+            phase = CHANGING
+        elif work or current.in_flight:
+            phase = WORKING
+            if self._working_since_ms is None:
+                self._working_since_ms = now_ms
+        else:
+            phase = IDLE
+        wanted = (current.height, current.view, phase)
+        if wanted == self._set_for:
+            return
+        self._set_for = wanted
+        delay_ms = self._timeouts.after(current.views.failed)
+        if phase == IDLE:
+            delay_ms += heartbeat_ms
+        self._out.set_timer(effects.TIMER_VIEW, delay_ms)
+
+    def stop(self) -> None:
+        """Let the timer run no more."""
+        self._set_for = None
+        self._out.cancel(effects.TIMER_VIEW)
+
+    def ran_down(self) -> str:
+        """Note the end of the timer; return what it was set for."""
+        phase, self._set_for = self.phase, None
+        return phase
+
+    def decided(self, now_ms: int, *, here: bool) -> None:
+        """A height is over.
+
+        :param here: it was decided by this round, not fetched
+        """
+        if here and self._working_since_ms is not None:
+            self._timeouts.observe(now_ms - self._working_since_ms)
+        self._working_since_ms = None
+        self.stop()
