@@ -9,9 +9,12 @@ import argparse
 from collections.abc import Sequence
 import sys
 
+from tacker_ledger.cmd import manage_certificates
 from tacker_ledger.cmd import manage_chain
 from tacker_ledger.cmd import manage_federation
 from tacker_ledger.cmd import manage_index
+from tacker_ledger.cmd import manage_member_keys
+from tacker_ledger.cmd import manage_membership
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core import errors
 from tacker_ledger import version
@@ -27,13 +30,16 @@ def make_parser() -> argparse.ArgumentParser:
     groups = parser.add_subparsers(dest='group', required=True,
                                    metavar='COMMAND')
     federation = groups.add_parser(
-        'federation', help='make a federation').add_subparsers(
+        'federation', help='make a federation and change it').add_subparsers(
             dest='action', required=True, metavar='ACTION')
     init = federation.add_parser(
         'init', help='make CA, certificates, signed member list and the '
                      'directory of every node')
     manage_federation.add_arguments(init)
     init.set_defaults(run=manage_federation.run)
+    manage_member_keys.add_parsers(federation)
+    manage_certificates.add_parsers(federation)
+    manage_membership.add_parsers(federation)
     manage_index.add_parsers(groups)
     manage_chain.add_parsers(groups)
     return parser

@@ -8,14 +8,14 @@ keys itself; then only the document is common.
 """
 
 import argparse
+from collections.abc import Iterable
 import dataclasses
 import datetime
 import ipaddress
-import os
 import pathlib
 import time
 
-from tacker_ledger.core import codec
+from tacker_ledger.cmd import federation_files
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core.crypto import suite as suite_module
 from tacker_ledger.core import errors
@@ -28,10 +28,6 @@ from tacker_ledger.transport import certificates
 
 _DOOR_OFFSET = 100
 _OPERATOR_OFFSET = 200
-_MODE_PUBLIC = 0o644
-_PRIVATE_FORM = codec.Record(
-    codec.Int(), codec.Int(), codec.Bytes(1, 8192),
-    codec.Optional(codec.Bytes(1, 8192)))
 
 _CONF = """\
 # Member {name} of the federation {chain_id}.
@@ -41,7 +37,7 @@ _CONF = """\
 member = {name}
 data_directory = data
 federation_document = federation.cbor
-node_key_file = node.key
+{joining}node_key_file = node.key
 certificate_file = node.pem
 ca_file = ca.pem
 vote_key_file = vote.key
@@ -62,25 +58,18 @@ plain_http = {operator_plain_http}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Seat:
-    """A member before it has keys."""
+class Seat:
+    """A member before it has keys: its name and where it listens."""
 
-    index: int
     name: str
     host: str
     peer_port: int
-
-    @property
-    def door_port(self) -> int:
-        return self.peer_port + _DOOR_OFFSET
-
-    @property
-    def operator_port(self) -> int:
-        return self.peer_port + _OPERATOR_OFFSET
+    door_port: int
+    operator_port: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class _Keys:
+class Keys:
     """The secrets of one member."""
 
     pair: provider_module.SoftwareKeyPair
@@ -128,8 +117,8 @@ def run(arguments: argparse.Namespace,
     seats = _seats(arguments)
     number = suite_module.by_name(arguments.suite).number
     issuer = provider.generate(number, encryption=False)
-    keys = [_Keys(provider.generate(number, encryption=False),
-                  provider.random_bytes(32), provider.random_bytes(32))
+    keys = [Keys(provider.generate(number, encryption=False),
+                 provider.random_bytes(32), provider.random_bytes(32))
             for _ in seats]
     try:
         signed = _document(arguments, provider, seats, issuer, keys)
@@ -153,7 +142,7 @@ def run(arguments: argparse.Namespace,
             f'{directory}.')
 
 
-def _seats(arguments: argparse.Namespace) -> list[_Seat]:
+def _seats(arguments: argparse.Namespace) -> list[Seat]:
     count = arguments.nodes
     if not 1 <= count <= min(limits.MEMBERS_MAX_COUNT, _DOOR_OFFSET):
         raise errors.BadOption(
@@ -168,13 +157,20 @@ def _seats(arguments: argparse.Namespace) -> list[_Seat]:
         raise errors.BadOption('--base-port: the ports go beyond 65535.')
     if arguments.days < 1:
         raise errors.BadOption('--days: at least 1.')
+    check_plain(arguments, hosts)
+    first = arguments.base_port
+    return [Seat(f'{arguments.name_prefix}{index}', host, first + index,
+                 first + index + _DOOR_OFFSET,
+                 first + index + _OPERATOR_OFFSET)
+            for index, host in enumerate(hosts)]
+
+
+def check_plain(arguments: argparse.Namespace, hosts: Iterable[str]) -> None:
+    """Raise BadOption where doors without TLS would be seen by others."""
     for host in hosts:
         if arguments.plain_http and not _loopback(host):
             raise errors.BadOption(
                 f'--plain-http: {host} is not a loopback address.')
-    return [_Seat(index, f'{arguments.name_prefix}{index}', host,
-                  arguments.base_port + index)
-            for index, host in enumerate(hosts)]
 
 
 def _loopback(host: str) -> bool:
@@ -184,19 +180,25 @@ def _loopback(host: str) -> bool:
         return host == 'localhost'
 
 
+def member_of(provider: provider_module.Provider, seat: Seat, keys: Keys,
+              plain_http: bool) -> federation_document.Member:
+    """Return what others know of a member."""
+    scheme = 'http' if plain_http else 'https'
+    return federation_document.Member(
+        name=seat.name, peer_address=f'{seat.host}:{seat.peer_port}',
+        door_url=f'{scheme}://{seat.host}:{seat.door_port}',
+        node_key=keys.pair.document,
+        vote_key=provider.ed25519_public(keys.vote_seed),
+        answer_key=provider.ed25519_public(keys.answer_seed))
+
+
 def _document(arguments: argparse.Namespace,
-              provider: provider_module.Provider, seats: list[_Seat],
+              provider: provider_module.Provider, seats: list[Seat],
               issuer: provider_module.SoftwareKeyPair,
-              keys: list[_Keys]) -> federation.SignedFederation:
+              keys: list[Keys]) -> federation.SignedFederation:
     now_ms = time.time_ns() // 1_000_000
-    scheme = 'http' if arguments.plain_http else 'https'
     members = tuple(
-        federation_document.Member(
-            name=seat.name, peer_address=f'{seat.host}:{seat.peer_port}',
-            door_url=f'{scheme}://{seat.host}:{seat.door_port}',
-            node_key=own.pair.document,
-            vote_key=provider.ed25519_public(own.vote_seed),
-            answer_key=provider.ed25519_public(own.answer_seed))
+        member_of(provider, seat, own, arguments.plain_http)
         for seat, own in zip(seats, keys, strict=True))
     parameters = federation_document.Parameters(
         heartbeat_ms=round(arguments.heartbeat_seconds * 1000),
@@ -215,63 +217,63 @@ def _document(arguments: argparse.Namespace,
 
 
 def _write_all(arguments: argparse.Namespace, directory: pathlib.Path,
-               seats: list[_Seat], issuer: provider_module.SoftwareKeyPair,
-               keys: list[_Keys],
+               seats: list[Seat], issuer: provider_module.SoftwareKeyPair,
+               keys: list[Keys],
                signed: federation.SignedFederation) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    authority_key = _tls_key(issuer)
+    authority_key = federation_files.tls_key(issuer)
     authority = certificates.authority(
         authority_key, 'Tacker ledger federation CA', now, arguments.days)
     authority_pem = certificates.pem(authority)
     ca = directory / 'ca'
     ca.mkdir(mode=0o700)
-    _write_public(ca / 'ca.pem', authority_pem)
+    federation_files.write(ca / 'ca.pem', authority_pem)
     keystore.write_secret(ca / 'ca.key', certificates.key_pem(authority_key))
     keystore.write_secret(ca / 'issuer.key', issuer.to_private_bytes())
-    _write_public(directory / 'federation.cbor', signed.to_bytes())
-    for seat, own in zip(seats, keys, strict=True):
-        home = directory / f'node-{seat.index}'
+    federation_files.write(directory / 'federation.cbor', signed.to_bytes())
+    chain_id = federation.chain_id_of(signed.document)
+    for index, (seat, own) in enumerate(zip(seats, keys, strict=True)):
+        home = directory / f'node-{index}'
         home.mkdir(mode=0o700)
         (home / 'data').mkdir(mode=0o700)
-        key = _tls_key(own.pair)
         certificate = certificates.issue(
-            authority_key, authority, key, seat.name,
-            [seat.host.strip('[]'), 'localhost'], now, arguments.days)
-        _write_public(home / 'node.pem', certificates.pem(certificate))
-        _write_public(home / 'ca.pem', authority_pem)
-        _write_public(home / 'federation.cbor', signed.to_bytes())
-        keystore.write_secret(home / 'node.key', certificates.key_pem(key))
+            authority_key, authority, federation_files.tls_key(own.pair),
+            seat.name, [seat.host.strip('[]'), 'localhost'], now,
+            arguments.days)
+        federation_files.write(home / 'node.pem',
+                               certificates.pem(certificate))
+        federation_files.write(home / 'ca.pem', authority_pem)
+        federation_files.write(home / 'federation.cbor', signed.to_bytes())
+        write_keys(home, own)
         keystore.write_secret(home / 'node.private',
                               own.pair.to_private_bytes())
-        keystore.write_secret(home / 'vote.key', own.vote_seed)
-        keystore.write_secret(home / 'answer.key', own.answer_seed)
-        _write_public(home / 'tacker-ledger.conf',
-                      _conf(arguments, seat, signed).encode())
+        federation_files.write(
+            home / 'tacker-ledger.conf',
+            configuration(arguments, seat, chain_id).encode())
 
 
-def _conf(arguments: argparse.Namespace, seat: _Seat,
-          signed: federation.SignedFederation) -> str:
+def write_keys(home: pathlib.Path, keys: Keys) -> None:
+    """Write a member's secrets into its directory."""
+    keystore.write_secret(home / 'node.key', certificates.key_pem(
+        federation_files.tls_key(keys.pair)))
+    keystore.write_secret(home / 'vote.key', keys.vote_seed)
+    keystore.write_secret(home / 'answer.key', keys.answer_seed)
+
+
+def configuration(arguments: argparse.Namespace, seat: Seat,
+                  chain_id: bytes, joining: str = '') -> str:
+    """Return the text of a member's configuration file.
+
+    :param joining: further lines, of a member that joins later
+    """
     # The operator door of a laptop needs no Keystone; anywhere else it does.
     local = _loopback(seat.host)
+    host = seat.host.strip('[]')
     return _CONF.format(
-        name=seat.name,
-        chain_id=federation.chain_id_of(signed.document).hex(),
-        admission=arguments.admission, host=seat.host.strip('[]'),
+        name=seat.name, chain_id=chain_id.hex(),
+        admission=arguments.admission, host=host,
+        joining=joining,
         door_port=seat.door_port, plain_http=arguments.plain_http,
-        operator_host=seat.host.strip('[]'),
-        operator_port=seat.operator_port,
+        operator_host=host, operator_port=seat.operator_port,
         auth_strategy='noauth' if local else 'keystone',
         operator_plain_http=local)
-
-
-def _tls_key(pair: provider_module.SoftwareKeyPair
-             ) -> certificates.PrivateKey:
-    fields = codec.decode(pair.to_private_bytes(), _PRIVATE_FORM, 16384)
-    return certificates.load_key(fields[2])
-
-
-def _write_public(path: pathlib.Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL,
-                         _MODE_PUBLIC)
-    with os.fdopen(descriptor, 'wb') as file:
-        file.write(data)
