@@ -82,6 +82,7 @@ class MemberFrames:
         """A link is gone."""
         self._node.sync.forget(member)
         self._node.voting.update()
+        node.sync.connected(member)
 
     def cut(self, member: int, reason: str) -> None:
         """End a member's link; it may come again."""

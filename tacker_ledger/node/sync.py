@@ -1,37 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Catching up: blocks from neighbours, checked, one source after another.
+"""Catching up: executes what ``core.consensus.catch_up`` decides.
 
-A source is believed in nothing.  Its blocks count only under certificates
-of the federation in force, and by our own application of them; one that
-lies, stalls, cuts short or dies is left for the next.  At the start the
-node catches up before it serves (A2 of the requirements); later whenever
-somebody shows it to be behind.
-
-A heartbeat whose certificate was dropped is certified by the parent digests
-up to the next certified block.  Such a run is stored in one write
-transaction, so that the newest stored block always has its certificate.
+At the start the node catches up before it serves (A2 of the requirements);
+later whenever somebody shows it to be behind.
 """
 
 import asyncio
+import collections
 from collections.abc import Sequence
-import itertools
+import time
 from typing import Protocol
 
 from oslo_log import log as logging
 
+from tacker_ledger.core.consensus import catch_up
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
-from tacker_ledger.core.ledger import block as block_module
-from tacker_ledger.core.ledger import certificate as certificate_module
-from tacker_ledger.core import limits
 
 LOG = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
-#: Sources that failed are asked again after this, when none is left.
-_FORGIVE_SECONDS = 1.0
+#: At the start: how long the rest may take once enough were heard.
+_GRACE_SECONDS = 0.5
+#: How often a long catching up says where it is.
+_REPORT_SECONDS = 5.0
 
 
 class Host(Protocol):
@@ -40,89 +34,107 @@ class Host(Protocol):
     def send_to(self, member: int, message: messages.Message) -> bool:
         """Send a message; return whether the member's link took it."""
 
-    def peers_up(self) -> list[int]:
-        """Return the members whose link is up."""
+    async def take_over(self, blocks: Sequence[catch_up.CertifiedBlock]
+                        ) -> None:
+        """Judge, store and move past consecutive certified blocks.
 
-    async def take_over(self, blocks: Sequence[block_module.Block],
-                        certificate: bytes) -> None:
-        """Judge, store and move past a certified run of blocks.
-
-        :param certificate: of the last one
+        :raises StorageFailed: they are not stored
         :raises LedgerError: the application refuses one
         """
+
+    async def take_snapshot(self, member: int, height: int) -> None:
+        """Take the state at a height from a member and move there.
+
+        :param height: at least
+        :raises NotFound: the member has none to give
+        :raises StorageFailed: it is not stored
+        :raises LedgerError: what it gave is no good
+        """
+
+    def disagrees(self, error: errors.LedgerError) -> None:
+        """Learn that a quorum certified what is not valid here."""
 
 
 class Sync:
     """Follows members who are further.
 
     :param application: its head and federation
-    :param timeout_seconds: how long a source may take for one answer
+    :param config: of the machine
     """
 
     def __init__(self, host: Host,
                  application: application_module.LedgerApplication,
                  provider: provider_module.Provider,
-                 timeout_seconds: float) -> None:
+                 config: catch_up.Config) -> None:
         self._host = host
         self._application = application
-        self._provider = provider
-        self._timeout_seconds = timeout_seconds
+        self._machine = catch_up.CatchUp(config, application, provider)
         self._claims: dict[int, int] = {}
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, tuple[int, asyncio.Future[
-            messages.Blocks]]] = {}
-        self._wake = asyncio.Event()
+        self._up: set[int] = set()
+        self._events: collections.deque[catch_up.Event] = collections.deque()
+        self._stepping = False
+        self._stopped = False
+        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self.running = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._failure: errors.LedgerError | None = None
+        self._reported = 0.0
 
     # What is heard
 
     def claim(self, member: int, height: int) -> None:
         """A member says that it has a block at a height."""
         self._claims[member] = max(height, self._claims.get(member, 0))
-        if height > self._application.head.height:
-            self._wake.set()
+        self._post(catch_up.Claimed(member, height))
 
     def claimed(self, member: int) -> int | None:
         """Return how far a member says it is, None if it says nothing."""
         return self._claims.get(member)
 
+    @property
+    def running(self) -> bool:
+        """Return whether blocks are being fetched."""
+        return self._machine.busy
+
+    @property
+    def target(self) -> int:
+        """Return the highest height that a connected member claims."""
+        return self._machine.target
+
+    def connected(self, member: int) -> None:
+        """A member's link is up."""
+        self._up.add(member)
+        self._post(catch_up.LinkUp(member))
+
     def forget(self, member: int) -> None:
         """A member's link is down."""
+        self._up.discard(member)
         self._claims.pop(member, None)
-        for source, future in list(self._waiting.values()):
-            if source == member and not future.done():
-                future.set_exception(errors.NoNode('The link is down.'))
+        self._post(catch_up.LinkDown(member))
 
     def received(self, member: int, message: messages.Blocks) -> None:
         """A member answers, or says so."""
-        waiting = self._waiting.get(message.request_id)
-        if waiting is None or waiting[0] != member or waiting[1].done():
-            return
-        waiting[1].set_result(message)
+        self._post(catch_up.Answered(member, message))
 
-    # Catching up
+    def moved(self) -> None:
+        """The ledger has a new head, by consensus."""
+        self._post(catch_up.HeadMoved())
+
+    # Life
 
     def start(self) -> None:
-        """Follow claims from now on, in the background."""
-        self._task = asyncio.create_task(self._follow())
+        """Consensus runs from now on."""
+        self._post(catch_up.Following())
 
     async def stop(self) -> None:
         """End following."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _follow(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            try:
-                await self.catch_up()
-            except errors.StorageFailed as error:
-                LOG.error('Catching up has stopped: %s', error.message)
-            # claims that nobody could show are looked at again later
-            await asyncio.sleep(_FORGIVE_SECONDS)
 
     async def first(self, others: int, needed: int,
                     timeout_seconds: float) -> bool:
@@ -131,103 +143,123 @@ class Sync:
         :param others: how many other members there are
         :param needed: how many of them decide together with this one
         :param timeout_seconds: how long to wait for them
+        :raises StorageFailed: blocks cannot be stored
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
         grace = None
         while True:
-            await self.catch_up()
-            heard = len([member for member in self._host.peers_up()
-                         if member in self._claims])
+            await self.settled()
+            heard = len(self._up.intersection(self._claims))
             if heard >= others:
                 return True
             now = loop.time()
             if heard >= needed and grace is None:
                 # the rest, if it is alive, follows soon
-                grace = now + min(0.5, timeout_seconds)
+                grace = now + min(_GRACE_SECONDS, timeout_seconds)
             if grace is not None and now >= grace:
                 return True
             if now >= deadline:
                 return heard >= needed
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def catch_up(self) -> None:
-        """Take blocks until no usable source claims a higher one."""
-        failed: set[int] = set()
-        self.running = True
-        try:
-            while True:
-                head = self._application.head.height
-                sources = [member for member in self._host.peers_up()
-                           if self._claims.get(member, 0) > head
-                           and member not in failed]
-                if not sources:
-                    return
-                source = max(sources, key=lambda m: self._claims[m])
-                if not await self._fetch(source):
-                    failed.add(source)
-                    self._claims[source] = head
-        finally:
-            self.running = False
+    async def settled(self) -> None:
+        """Wait until no usable source claims a higher block.
 
-    async def _fetch(self, member: int) -> bool:
-        """Take one answer of a source; return whether it helped."""
-        before = self._application.head.height
+        :raises StorageFailed: blocks cannot be stored
+        :raises LedgerError: a certified block is not valid here
+        """
+        await self._idle.wait()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    # The machine
+
+    def _post(self, event: catch_up.Event) -> None:
+        """Let the machine take an event, after those that wait."""
+        self._events.append(event)
+        if self._stepping or self._stopped:
+            return
+        self._stepping = True
         try:
-            answer = await self._ask(member, before + 1)
-            await self._take(answer)
-        except errors.StorageFailed:
-            raise
+            while self._events:
+                for effect in self._machine.step(
+                        self._events.popleft(),
+                        time.monotonic_ns() // 1_000_000):
+                    self._execute(effect)
+        finally:
+            self._stepping = False
+        if self._machine.busy:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    def _execute(self, effect: catch_up.Effect) -> None:
+        match effect:
+            case catch_up.Ask():
+                # one that its link does not take is missed in time
+                self._host.send_to(effect.member, effect.message)
+            case catch_up.Take():
+                self._task = asyncio.create_task(self._take(effect))
+            case catch_up.FetchSnapshot():
+                self._task = asyncio.create_task(self._snapshot(effect))
+            case catch_up.Distrust():
+                LOG.warning('Member %s is no good source of block %s: %s: '
+                            '%s', effect.member, effect.height, effect.code,
+                            effect.reason)
+            case catch_up.SetTimer():
+                self._cancel_timer()
+                self._timer = asyncio.get_running_loop().call_later(
+                    effect.delay_ms / 1000, self._fire)
+            case catch_up.CancelTimer():
+                self._cancel_timer()
+            case catch_up.Cancel():
+                pass  # a late answer has no effect
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self) -> None:
+        self._timer = None
+        self._post(catch_up.TimerFired())
+
+    async def _take(self, effect: catch_up.Take) -> None:
+        try:
+            await self._host.take_over(effect.blocks)
         except errors.LedgerError as error:
-            LOG.warning('Member %s is no good source of block %s: %s: %s',
-                        member, before + 1, error.code, error.message)
-            return False
-        return self._application.head.height > before
+            # its certificate is good: this is no fault of the source
+            LOG.error('Block %s came certified and is not taken: %s: %s',
+                      effect.blocks[0][0].header.height, error.code,
+                      error.message)
+            if not isinstance(error, errors.StorageFailed):
+                self._host.disagrees(error)
+            self._failure = error
+            self._post(catch_up.TakeFailed(effect.take_id, error.code,
+                                           error.message))
+            return
+        self._report()
+        self._post(catch_up.Taken(effect.take_id))
 
-    async def _ask(self, member: int, height: int) -> messages.Blocks:
-        number = next(self._numbers)
-        future: asyncio.Future[messages.Blocks] = (
-            asyncio.get_running_loop().create_future())
-        self._waiting[number] = (member, future)
+    def _report(self) -> None:
+        now = time.monotonic()
+        head = self._application.head.height
+        if now - self._reported > _REPORT_SECONDS and self.target - head > 1:
+            self._reported = now
+            LOG.info('Catching up: at height %s of %s', head, self.target)
+
+    async def _snapshot(self, effect: catch_up.FetchSnapshot) -> None:
+        event: catch_up.Event = catch_up.Taken(effect.take_id)
         try:
-            if not self._host.send_to(member, messages.GetBlocks(
-                    number, height, limits.BLOCKS_PER_FRAME_MAX_COUNT)):
-                raise errors.NoNode('The link is down.')
-            async with asyncio.timeout(self._timeout_seconds):
-                return await future
-        except TimeoutError:
-            raise errors.Timeout('No answer in time.') from None
-        finally:
-            del self._waiting[number]
-
-    async def _take(self, answer: messages.Blocks) -> None:
-        run: list[block_module.Block] = []
-        for raw, certificate in answer.blocks:
-            block = block_module.Block.from_bytes(self._application.h, raw)
-            head = self._application.head
-            height = head.height + len(run) + 1
-            parent = run[-1].digest if run else head.digest
-            if block.header.height < height and not run:
-                continue  # came by another way meanwhile
-            if (block.header.height, block.header.parent) != (height, parent):
-                raise errors.BadBlock('The block does not follow.',
-                                      height=block.header.height)
-            run.append(block)
-            if certificate:
-                self._check(block, certificate)
-                await self._host.take_over(run, certificate)
-                run = []
-            elif block.raw_transactions:
-                raise errors.BadCertificate(
-                    'Only a heartbeat comes without a certificate.',
-                    height=height)
-
-    def _check(self, block: block_module.Block, certificate: bytes) -> None:
-        federation = self._application.federation
-        if block.header.federation != federation.digest:
-            raise errors.UnknownFederation(
-                'The block names another federation document.',
-                height=block.header.height)
-        certificate_module.check_certificate(
-            self._application.h, self._provider, federation,
-            block.header.height, block.digest, certificate)
+            await self._host.take_snapshot(effect.member, effect.height)
+        except errors.StorageFailed as error:
+            self._failure = error
+            event = catch_up.TakeFailed(effect.take_id, error.code,
+                                        error.message)
+        except errors.LedgerError as error:
+            event = catch_up.TakeFailed(
+                effect.take_id, error.code, error.message, blame=True,
+                refused=isinstance(error, errors.NotFound | errors.Busy))
+        self._post(event)

@@ -2,6 +2,7 @@
 """Tests of blocks for members who catch up."""
 
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core import limits
 from tacker_ledger.node import supply
 from tacker_ledger.storage import chain
 from tacker_ledger.tests.unit.storage import stores
@@ -26,7 +27,7 @@ class TestSupply(stores.StoreCase):
         self.assertEqual((), self.ask(11).blocks)
 
     def test_an_answer_is_bounded_but_has_one_block_at_least(self):
-        self.patch(supply, '_ANSWER_MAX_BYTES', 10)
+        self.patch(limits, 'BLOCKS_ANSWER_MAX_BYTES', 10)
         for number in range(3):
             self.stored.commit(self.stored.digest(f'{number}'))
         self.assertEqual(1, len(self.ask(1).blocks))

@@ -4,6 +4,7 @@
 import asyncio
 import dataclasses
 
+from tacker_ledger.core.consensus import catch_up
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import block as block_module
@@ -28,8 +29,16 @@ class Follower:
         self.sources = sources
         self.taken: list[int] = []
         self.asked: list[tuple[int, int]] = []
+        self.disagreed: list[errors.LedgerError] = []
         self.sync = sync.Sync(self, self.ledger.application,
-                              federations.PROVIDER, 0.1)
+                              federations.PROVIDER,
+                              catch_up.Config(timeout_ms=100))
+
+    def hears(self, claims):
+        """Let members connect and say how far they are."""
+        for member, height in claims.items():
+            self.sync.connected(member)
+            self.sync.claim(member, height)
 
     def send_to(self, member, message):
         self.asked.append((member, message.from_height))
@@ -42,16 +51,18 @@ class Follower:
                 self.sync.received, member, answer)
         return True
 
-    def peers_up(self):
-        return sorted(self.sources)
-
-    async def take_over(self, blocks, certificate):
-        for block in blocks:
+    async def take_over(self, blocks):
+        for block, certificate in blocks:
             outcome = self.ledger.application.validate(block)
             self.ledger.state.update(outcome.changes.changes)
-            own = certificate if block is blocks[-1] else b''
-            self.ledger.application.committed(outcome, own)
+            self.ledger.application.committed(outcome, certificate)
         self.taken.append(len(blocks))
+
+    async def take_snapshot(self, member, height):
+        raise errors.NotFound('none')
+
+    def disagrees(self, error):
+        self.disagreed.append(error)
 
 
 class TestSync(stores.StoreCase):
@@ -76,10 +87,10 @@ class TestSync(stores.StoreCase):
         follower = Follower(self.stored.made, named)
 
         async def run():
-            for member in list(named):
-                follower.sync.claim(
-                    member, (claims or {}).get(member, self.height))
-            await follower.sync.catch_up()
+            follower.hears({member: (claims or {}).get(member, self.height)
+                            for member in sorted(named, reverse=True)})
+            await follower.sync.settled()
+            await follower.sync.stop()
 
         asyncio.run(run())
         return follower
@@ -93,8 +104,7 @@ class TestSync(stores.StoreCase):
     def test_a_neighbour_helps(self):
         follower = self.follow()
         self.assert_caught_up(follower)
-        # transactions alone, heartbeats with what certifies them
-        self.assertEqual([1, 3, 3, 2], follower.taken)
+        self.assertEqual([self.height], follower.taken)
 
     def test_nothing_is_asked_of_who_has_nothing(self):
         follower = self.follow(claims={HONEST: 0})
@@ -159,13 +169,14 @@ class TestSync(stores.StoreCase):
                                    liar=lambda request, a=answer: a)
             self.assert_caught_up(follower)
 
-    def test_a_source_that_cuts_short_helps_as_far_as_it_goes(self):
+    def test_a_source_that_cuts_short_is_left(self):
         def cut(request):
             answer = self.honest(request)
             return dataclasses.replace(answer, blocks=answer.blocks[:1])
         follower = self.follow({LIAR: 10 ** 6}, liar=cut)
         self.assert_caught_up(follower)
-        self.assertEqual((LIAR, 2), follower.asked[1])
+        self.assertEqual([(LIAR, 1), (LIAR, 2)], follower.asked[:2])
+        self.assertEqual(HONEST, follower.asked[2][0])
 
     def test_answers_nobody_asked_for_are_nothing(self):
         follower = Follower(self.stored.made, {HONEST: self.honest})
@@ -176,28 +187,33 @@ class TestSync(stores.StoreCase):
     def test_a_failing_disk_is_not_the_sources_fault(self):
         follower = Follower(self.stored.made, {HONEST: self.honest})
 
-        async def fail(blocks, certificate):
+        async def fail(blocks):
             raise errors.StorageFailed('full')
 
         follower.take_over = fail
 
         async def run():
-            follower.sync.claim(HONEST, self.height)
-            await follower.sync.catch_up()
+            follower.hears({HONEST: self.height})
+            await follower.sync.settled()
 
         self.assertRaises(errors.StorageFailed, asyncio.run, run())
+        self.assertEqual([], follower.disagreed)
 
-    def test_blocks_that_came_by_another_way_are_passed_over(self):
+    def test_a_certified_block_that_is_not_valid_here_is_told(self):
         follower = Follower(self.stored.made, {HONEST: self.honest})
-        first = self.stored.ledger.blocks[0]
+
+        async def fail(blocks):
+            raise errors.BadBlock('names another state')
+
+        follower.take_over = fail
 
         async def run():
-            answer = self.honest(messages.GetBlocks(1, 1, 10))
-            await follower.take_over([first.block], first.certificate)
-            await follower.sync._take(answer)
+            follower.hears({HONEST: self.height})
+            await follower.sync.settled()
 
-        asyncio.run(run())
-        self.assert_caught_up(follower)
+        self.assertRaises(errors.BadBlock, asyncio.run, run())
+        self.assertEqual(['bad-block'],
+                         [error.code for error in follower.disagreed])
 
     def test_the_start_waits_for_who_decides(self):
         follower = Follower(self.stored.made, {HONEST: self.honest,
@@ -208,8 +224,7 @@ class TestSync(stores.StoreCase):
             for _ in range(5):
                 await asyncio.sleep(0)
             self.assertFalse(early.done())
-            follower.sync.claim(HONEST, self.height)
-            follower.sync.claim(LIAR, self.height)
+            follower.hears({HONEST: self.height, LIAR: self.height})
             return await early
 
         self.assertTrue(asyncio.run(run()))
@@ -219,7 +234,7 @@ class TestSync(stores.StoreCase):
         follower = Follower(self.stored.made, {HONEST: self.honest})
 
         async def run():
-            follower.sync.claim(HONEST, self.height)
+            follower.hears({HONEST: self.height})
             return await follower.sync.first(3, 2, 0.01)
 
         self.assertFalse(asyncio.run(run()))
