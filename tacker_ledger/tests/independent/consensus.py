@@ -61,6 +61,7 @@ _KINDS: dict[int, tuple[shapes.Shape, ...]] = {
     15: (_HEIGHT, _VIEW),
     16: (_HEIGHT, _VIEW, _MEMBER, shapes.integer(3, 5), shapes.DIGEST,
          _SIGNATURE),
+    17: (_HEAD,),
 }
 
 

@@ -89,6 +89,7 @@ def _messages() -> list[tuple[str, tuple[Any, ...]]]:
         ('body', (14, _BLOCK)),
         ('status', (15, 1, 0)),
         ('shown vote', codec.decode(shown, _Anything(), 1000)),
+        ('certified head', (17, _PAIR)),
     ]
 
 
@@ -100,7 +101,8 @@ def _refused_messages() -> list[dict[str, Any]]:
                 'message': codec.encode(fields)}
 
     return [
-        case('kind 0', 0), case('kind 17', 17, 1), case('no kind'),
+        case('kind 0', 0), case('a head that is none', 17, 1),
+        case('kind 18', 18, 1), case('no kind'),
         case('kind 5 as a boolean', True),
         case('a vote at height 0', 5, 0, *vote[2:]),
         case('view 2^32', 5, 1, 2 ** 32, *vote[3:]),

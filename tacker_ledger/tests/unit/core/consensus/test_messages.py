@@ -38,6 +38,7 @@ EXAMPLES = (
     messages.GetBody(5, _D[:8]), messages.Body(b'block'),
     messages.Status(5, 0),
     messages.ShownVote(5, 0, 3, 5, _D, _S),
+    messages.CertifiedHead(b'head'),
 )
 
 
