@@ -203,6 +203,26 @@ def encode(value: Any) -> bytes:
     return cbor2.dumps(value)
 
 
+def encode_uint(value: int) -> bytes:
+    """Return the encoding of one unsigned integer.
+
+    For classes that put their few fields together themselves, because it
+    is done thousands of times each second.
+    """
+    if value < 24:
+        return _SHORT_UINTS[value]
+    for width, head, limit in _UINT_HEADS:
+        if value < limit:
+            return head + value.to_bytes(width, 'big')
+    raise AssertionError('integer out of range')
+
+
+_SHORT_UINTS = tuple(bytes((value,)) for value in range(24))
+#: (bytes of the argument, head, first value that needs more)
+_UINT_HEADS = tuple((1 << power, bytes((24 + power,)), 1 << (8 << power))
+                    for power in range(4))
+
+
 def _assert_encodable(value: Any, depth: int) -> None:
     kind = type(value)
     if kind is tuple or kind is list:

@@ -2,12 +2,14 @@
 """The index of a node: opened by configuration, filled from its chain."""
 
 from collections.abc import Iterator
+import functools
 import os
 from typing import Any
 
 from oslo_db import options as db_options
 
 from tacker_ledger.core import hashing
+from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.node import query
 from tacker_ledger.storage import index as index_module
 from tacker_ledger.storage import rows
@@ -36,6 +38,16 @@ def open_index(conf: Any) -> index_module.Index:
     options = {name: conf.database[name] for name in _ENGINE_OPTIONS
                if name in conf.database}
     return index_module.Index(connection, **options)
+
+
+def offer(indexer: index_module.Indexer,
+          outcome: application_module.Outcome) -> None:
+    """Hand a committed block to the indexer, as it was judged."""
+    block = outcome.block
+    indexer.offer(block.header.height, functools.partial(
+        rows.of_parsed, block.header, block.digest, outcome.transactions),
+        sum(map(len, block.raw_transactions)))
+    indexer.wake()
 
 
 def make_indexer(index: index_module.Index,

@@ -22,14 +22,24 @@ def indexed_block(h: hashing.Hasher, raw_header: bytes,
     :param raw_header: its encoded header
     :param raws: its raw transactions in order
     """
-    header = block_module.Header.from_bytes(raw_header)
-    digest = h.hash(hashing.Tag.BLOCK, raw_header)
-    if not raws:
+    return of_parsed(
+        block_module.Header.from_bytes(raw_header),
+        h.hash(hashing.Tag.BLOCK, raw_header),
+        [transaction_module.Transaction.from_bytes(h, raw) for raw in raws])
+
+
+def of_parsed(header: block_module.Header, digest: bytes,
+              parsed: Sequence[transaction_module.Transaction]
+              ) -> index.IndexedBlock:
+    """Return the same of a block whose transactions were read already.
+
+    :param digest: of the header, 32 bytes
+    """
+    if not parsed:
         return index.IndexedBlock(header.height, digest)
     transactions: list[index.Row] = []
     references: list[index.Row] = []
-    for position, raw in enumerate(raws):
-        transaction = transaction_module.Transaction.from_bytes(h, raw)
+    for position, transaction in enumerate(parsed):
         transactions.append(_transaction(header.height, position,
                                          transaction))
         references += _references(header.height, position,
@@ -37,7 +47,8 @@ def indexed_block(h: hashing.Hasher, raw_header: bytes,
     block = {
         'height': header.height, 'digest': digest,
         'time_ms': header.timestamp_ms, 'proposer': header.proposer,
-        'transactions': len(raws), 'size': sum(map(len, raws))}
+        'transactions': len(parsed),
+        'size': sum([len(one.raw) for one in parsed])}
     return index.IndexedBlock(header.height, digest, block, transactions,
                               references)
 

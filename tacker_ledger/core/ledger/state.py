@@ -205,12 +205,10 @@ def _next_version(h: hashing.Hasher, before: state_records.CidRecord,
                   ) -> state_records.CidRecord:
     """Return the record with one more version by its owner."""
     content = transaction.content
-    return dataclasses.replace(
-        before, next_vid=content.vid + 1, latest_vid=content.vid,
-        latest_txid=transaction.txid, open_slots=slots,
-        history_count=before.history_count + 1,
-        history_head=state_records.advance(h, before.history_head,
-                                           transaction.txid))
+    return state_records.CidRecord(
+        before.kind, before.owner_id, content.vid + 1, content.vid,
+        transaction.txid, slots, before.history_count + 1,
+        state_records.advance(h, before.history_head, transaction.txid))
 
 
 def _check_owner_and_vid(before: state_records.CidRecord,

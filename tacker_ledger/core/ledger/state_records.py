@@ -15,9 +15,15 @@ from tacker_ledger.core import codec
 from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import identifiers
+from tacker_ledger.core.ledger import usual_form
 from tacker_ledger.core import limits
 
 VERSION = 1
+# The canonical encoding of what does not change in a record.
+_CID_START = codec.encode((VERSION,) + (None,) * 8)[:2]
+_PAIR_START = codec.encode((VERSION,) + (None,) * 2)[:2]
+_DIGEST_HEAD = codec.encode(bytes(hashing.DIGEST_BYTES))[:2]
+_NO_SLOTS = codec.encode(())
 #: Where every history starts.
 EMPTY_HEAD = bytes(hashing.DIGEST_BYTES)
 
@@ -106,6 +112,9 @@ class CidRecord:
 
         :raises FormatError: not canonical or not of the schema
         """
+        usual = usual_form.cid_record(value, identifiers.VID_MAX)
+        if usual is not None:
+            return cls(*usual)
         version, kind, *fields = codec.decode(
             value, _CID_RECORD, limits.STATE_VALUE_MAX_BYTES)
         _check_version(version)
@@ -114,6 +123,14 @@ class CidRecord:
 
     def to_bytes(self) -> bytes:
         """Return the state value."""
+        if not self.open_slots:
+            return b''.join((
+                _CID_START, codec.encode_uint(self.kind), _DIGEST_HEAD,
+                self.owner_id, codec.encode_uint(self.next_vid),
+                codec.encode_uint(self.latest_vid), _DIGEST_HEAD,
+                self.latest_txid, _NO_SLOTS,
+                codec.encode_uint(self.history_count), _DIGEST_HEAD,
+                self.history_head))
         return codec.encode((
             VERSION, int(self.kind), self.owner_id, self.next_vid,
             self.latest_vid, self.latest_txid,
@@ -138,6 +155,9 @@ class PairRecord:
 
         :raises FormatError: not canonical or not of the schema
         """
+        usual = usual_form.pair_record(value)
+        if usual is not None:
+            return cls(*usual)
         version, count, head = codec.decode(
             value, _PAIR_RECORD, limits.STATE_VALUE_MAX_BYTES)
         _check_version(version)
@@ -145,7 +165,8 @@ class PairRecord:
 
     def to_bytes(self) -> bytes:
         """Return the state value."""
-        return codec.encode((VERSION, self.count, self.head))
+        return b''.join((_PAIR_START, codec.encode_uint(self.count),
+                         _DIGEST_HEAD, self.head))
 
 
 def _check_version(version: int) -> None:

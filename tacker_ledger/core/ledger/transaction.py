@@ -23,6 +23,7 @@ from tacker_ledger.core.crypto import suite as suite_module
 from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import identifiers
+from tacker_ledger.core.ledger import usual_form
 from tacker_ledger.core import limits
 
 VERSION = 1
@@ -35,6 +36,7 @@ ENCRYPTION_SEALED = 1
 _SIGNATURE_MAX_BYTES = max(
     suite.signature_bytes for suite in suite_module.suites())
 _WRAP_MAX_BYTES = max(suite.wrap_bytes for suite in suite_module.suites())
+_COMPRESSION_MAX = max(envelope.compressions())
 #: Everything around the configuration field fits into what is left.
 _CONTENT_MAX_BYTES = limits.TRANSACTION_MAX_BYTES
 #: How many fields the sealing is bound to: all before the wraps.
@@ -42,7 +44,7 @@ _ASSOCIATED_FIELDS = 14
 
 _COMMON = (
     codec.Const(VERSION), codec.Int(1, 2), identifiers.CID, identifiers.VID,
-    codec.Int(0, max(envelope.compressions())),
+    codec.Int(0, _COMPRESSION_MAX),
     codec.Int(ENCRYPTION_NONE, ENCRYPTION_SEALED),
     codec.Text(limits.DESCRIPTION_MAX_BYTES),
     codec.Bytes(1, limits.KEY_DOCUMENT_MAX_BYTES),
@@ -211,7 +213,10 @@ def _check_list(name: str, own: bytes,
 
 
 def _is_wrap(wrap: bytes) -> bool:
-    return any(suite.is_wrap(wrap) for suite in suite_module.suites())
+    for suite in suite_module.suites():
+        if suite.is_wrap(wrap):
+            return True
+    return False
 
 
 def associated_data(fields: Sequence[Any]) -> bytes:
@@ -230,6 +235,14 @@ def decode_content(data: bytes) -> Content:
     :raises FormatError: not canonical, not of the schema, or
         self-contradictory
     """
+    if len(data) <= _CONTENT_MAX_BYTES:
+        usual = usual_form.configuration(
+            data, compression_max=_COMPRESSION_MAX,
+            key_max_bytes=limits.KEY_DOCUMENT_MAX_BYTES,
+            wrap_max_bytes=_WRAP_MAX_BYTES,
+            max_bytes=limits.CONFIGURATION_MAX_BYTES)
+        if usual is not None:
+            return Configuration(*usual)
     fields = codec.decode(data, _CONTENT, _CONTENT_MAX_BYTES)
     if fields[1] == TYPE_REQUEST:
         return Request(*fields[2:])
@@ -274,11 +287,7 @@ class Transaction:
         :raises BadHash: the id is not the hash of the content, which is
             also what a transaction of another chain looks like
         """
-        version, txid, signature, content_bytes = codec.decode(
-            raw, _TRANSACTION, limits.TRANSACTION_MAX_BYTES)
-        if version != VERSION:
-            raise errors.UnsupportedVersion(
-                f'transaction of version {version}', known=[VERSION])
+        txid, signature, content_bytes = _parts(raw)
         if identifiers.transaction_id(h, content_bytes) != txid:
             raise errors.BadHash(
                 'the id is not the hash of the content on this chain',
@@ -308,6 +317,21 @@ class Transaction:
         signature = pair.sign(signed_message(h, txid))
         return cls.from_bytes(h, codec.encode(
             (VERSION, txid, signature, content_bytes)))
+
+
+def _parts(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return (id, signature, content) of an encoded transaction."""
+    if len(raw) <= limits.TRANSACTION_MAX_BYTES:
+        usual = usual_form.transaction(raw, _SIGNATURE_MAX_BYTES,
+                                       _CONTENT_MAX_BYTES)
+        if usual is not None:
+            return usual
+    version, txid, signature, content_bytes = codec.decode(
+        raw, _TRANSACTION, limits.TRANSACTION_MAX_BYTES)
+    if version != VERSION:
+        raise errors.UnsupportedVersion(
+            f'transaction of version {version}', known=[VERSION])
+    return txid, signature, content_bytes
 
 
 def signed_message(h: hashing.Hasher, txid: bytes) -> bytes:
@@ -376,6 +400,10 @@ class Submission:
 
         :raises FormatError: not canonical or not of the schema
         """
+        if len(raw) <= SUBMISSION_MAX_BYTES:
+            usual = usual_form.submission(raw, limits.TRANSACTION_MAX_BYTES)
+            if usual is not None:
+                return cls(usual)
         version, transaction, admission = codec.decode(
             raw, _SUBMISSION, SUBMISSION_MAX_BYTES)
         if version != VERSION:
