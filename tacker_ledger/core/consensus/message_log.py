@@ -132,9 +132,10 @@ class MessageLog:
         held = self._proposals.get(view)
         return held[0] if held else None
 
-    def has_body(self, prefix: bytes) -> bool:
-        """Return whether a block whose digest begins so is here."""
-        return any(digest.startswith(prefix) for digest in self.blocks)
+    def body(self, prefix: bytes) -> block_module.Block | None:
+        """Return a block whose digest begins so, or None."""
+        return next((block for digest, block in self.blocks.items()
+                     if digest.startswith(prefix)), None)
 
     def busy(self, view: int) -> bool:
         """Return whether a decision is under way in a view.
@@ -216,7 +217,7 @@ class MessageLog:
                     one.vote.member)
             for prefix, members in voters.items():
                 if (len(members) >= self._federation.quorum
-                        and not self.has_body(prefix)):
+                        and self.body(prefix) is None):
                     return prefix, sorted(members)
         return None
 

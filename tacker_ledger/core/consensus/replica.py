@@ -28,15 +28,16 @@ The replica leads from height to height and decides when a view is left.
 """
 
 from collections.abc import Sequence
-import dataclasses
 
 from tacker_ledger.core.consensus import ballots
+from tacker_ledger.core.consensus import config as config_module
 from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import evidence
-from tacker_ledger.core.consensus import message_log
+from tacker_ledger.core.consensus import memory
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import outbox
 from tacker_ledger.core.consensus import pacemaker
+from tacker_ledger.core.consensus import proposals
 from tacker_ledger.core.consensus import rounds
 from tacker_ledger.core.consensus import timeouts
 from tacker_ledger.core.consensus import vote_log
@@ -46,27 +47,7 @@ from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core.ledger import federation as federation_module
 
-VoteSigner = ballots.VoteSigner
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Config:
-    """What may differ from member to member.
-
-    :param retransmit_ms: first pause before own messages are sent again;
-        it doubles while the height lasts
-    :param retransmit_max_ms: the longest pause
-    :param clock_skew_ms: how far a fresh proposal may lie ahead of our
-        clock
-    :param view_timeout_ms: the shortest time that a leader is given
-    :param view_timeout_max_ms: the longest
-    """
-
-    retransmit_ms: int = 500
-    retransmit_max_ms: int = 8_000
-    clock_skew_ms: int = 10_000
-    view_timeout_ms: int = 1_000
-    view_timeout_max_ms: int = 60_000
+Config = config_module.Config
 
 
 class Replica:
@@ -84,7 +65,7 @@ class Replica:
     """
 
     def __init__(self, config: Config, ledger: application.LedgerApplication,
-                 signers: Sequence[VoteSigner],
+                 signers: Sequence[ballots.VoteSigner],
                  verifier: certificate_module.Verifier) -> None:
         self._config = config
         self._ledger = ledger
@@ -93,17 +74,14 @@ class Replica:
         self._out = outbox.Outbox()
         self._pace = pacemaker.Pacemaker(self._out, timeouts.Timeouts(
             config.view_timeout_ms, config.view_timeout_max_ms))
+        self._proposals = proposals.Proposals(self._out, ledger)
         self._where = whereabouts.Whereabouts(self._out, verifier)
         self._now_ms = 0
         self._allowed = False
         self._failed = False
         self._records = vote_log.Records()
-        self._ready: effects.TransactionsReady | None = None
         self._pause_ms = config.retransmit_ms
-        #: Votes for the next height, by kind and sender.
-        self._early: dict[tuple[int, int], messages.AnyVote] = {}
-        self._newest: dict[int, messages.Message] = {}
-        self._previous: message_log.MessageLog | None = None
+        self._memory = memory.Memory()
         #: Whether it has stopped for good (see ``effects.Halted``).
         self.halted = False
         self._round = self._new_round(0)
@@ -157,11 +135,8 @@ class Replica:
                 and self._round.member is not None)
 
     def newest(self, member: int) -> messages.Message | None:
-        """Return the newest message that a member has signed, or None.
-
-        A vote as a ``ShownVote``, else a view change or new view.
-        """
-        return self._round.newest(member) or self._newest.get(member)
+        """Return a member's newest message (votes as shown votes), if any."""
+        return self._round.newest(member) or self._memory.newest(member)
 
     # The one entrance
 
@@ -198,7 +173,7 @@ class Replica:
             case effects.BlockCommitted():
                 self._committed(event)
             case effects.TransactionsReady():
-                self._ready = event
+                self._proposals.ready(event)
                 self._arm_proposal()
             case effects.Timer():
                 self._timer(event.name)
@@ -214,8 +189,7 @@ class Replica:
                 self._voting_changed(event.allowed)
             case effects.PersistFailed():
                 self._failed = True
-                self._out.cancel(effects.TIMER_BATCH,
-                                 effects.TIMER_HEARTBEAT)
+                self._proposals.stop()
             case effects.Start():
                 self._start(event)
 
@@ -256,10 +230,9 @@ class Replica:
         elif self._round.fault and views.active:
             self._leave(self.view + 1,
                         f'of its leader: {self._round.fault}')
-        ready = self._ready
-        self._pace.arm(self._round, work=bool(ready and ready.count),
-                       now_ms=self._now_ms,
-                       heartbeat_ms=self._heartbeat_due_ms())
+        self._pace.arm(
+            self._round, work=self._proposals.work, now_ms=self._now_ms,
+            heartbeat_ms=self._proposals.heartbeat_due_ms(self._now_ms))
 
     def _view_ran_down(self) -> None:
         """The view has had its time."""
@@ -273,9 +246,10 @@ class Replica:
             except errors.LedgerError as exc:
                 self._halt(exc)
                 return
-            if work is None and self._heartbeat_due_ms():
+            if work is None and self._proposals.heartbeat_due_ms(
+                    self._now_ms):
                 # What waits can be in no block: nobody is to blame.
-                self._ready = None
+                self._proposals.forget()
                 return
         reasons = {pacemaker.IDLE: 'no heartbeat came in time',
                    pacemaker.WORKING: 'nothing was decided in time',
@@ -283,8 +257,8 @@ class Replica:
         self._leave(self.view + 1, reasons[phase])
 
     def _leave(self, view: int, reason: str) -> None:
-        self._out.cancel(effects.TIMER_BATCH, effects.TIMER_HEARTBEAT,
-                         effects.TIMER_RETRANSMIT)
+        self._proposals.stop()
+        self._out.cancel(effects.TIMER_RETRANSMIT)
         self._pause_ms = self._config.retransmit_ms
         self._round.leave(view)
         self._out.view_changed(self.height, view, self.leader, reason,
@@ -292,7 +266,7 @@ class Replica:
 
     def _entered(self, reason: str) -> None:
         """We are in another view; what is due there is due now."""
-        self._out.cancel(effects.TIMER_BATCH, effects.TIMER_HEARTBEAT)
+        self._proposals.stop()
         self._pause_ms = self._config.retransmit_ms
         self._out.view_changed(self.height, self.view, self.leader, reason,
                                active=True)
@@ -343,11 +317,12 @@ class Replica:
         assert self._ledger.head.height >= event.height
         here = self._round.appending and event.height == self.height
         self._pace.decided(self._now_ms, here=here)
-        self._remember()
+        self._memory.remember(self._round, self._ledger)
+        if self.federation != self._ledger.federation:
+            self._where.epoch_ended(self.federation)
         self._enter(event.view if here or event.view else self._first_view())
-        early, self._early = self._early, {}
-        for (_kind, member), message in early.items():
-            self._received(message, member)
+        for message in self._memory.take_early():
+            self._received(message, message.member)
 
     def _first_view(self) -> int:
         """Return the view of the head's certificate."""
@@ -363,9 +338,9 @@ class Replica:
 
     def _enter(self, view: int) -> None:
         """Begin the round of the height after the head."""
-        self._out.cancel(effects.TIMER_BATCH, effects.TIMER_HEARTBEAT,
-                         effects.TIMER_RETRANSMIT)
-        self._ready = None
+        self._proposals.stop()
+        self._proposals.forget()
+        self._out.cancel(effects.TIMER_RETRANSMIT)
         self._pause_ms = self._config.retransmit_ms
         self._round = self._new_round(view)
         self._where.entered()
@@ -378,25 +353,6 @@ class Replica:
         if self._round.own:
             self._arm_retransmit()
         self._arm_proposal()
-
-    def _remember(self) -> None:
-        """Keep of the round that ends what others may still ask for."""
-        over = self._round
-        if over.federation != self._ledger.federation:
-            # Indices mean other members from now on.
-            self._previous = None
-            self._newest.clear()
-            self._early.clear()
-            self._where.epoch_ended(over.federation)
-            return
-        for member in range(over.federation.size):
-            newest = over.newest(member)
-            if newest is not None:
-                self._newest[member] = newest
-        alone = over.height == self._ledger.head.height
-        self._previous = over.log if alone else None
-        if not alone:
-            self._early.clear()
 
     def _voting_changed(self, allowed: bool) -> None:
         if allowed == self._allowed:
@@ -421,48 +377,24 @@ class Replica:
         elif name == effects.TIMER_VIEW:
             self._view_ran_down()
         elif self._may_propose():
-            self._propose(allow_empty=name == effects.TIMER_HEARTBEAT)
-            if not self.halted:
+            try:
+                self._proposals.propose(
+                    self._round, self._now_ms,
+                    allow_empty=name == effects.TIMER_HEARTBEAT)
+            except errors.LedgerError as exc:
+                self._halt(exc)
+            else:
                 self._arm_proposal()
 
     def _may_propose(self) -> bool:
         return self.may_vote and self._round.may_propose()
 
-    def _heartbeat_due_ms(self) -> int:
-        """Return how long until an empty block is due."""
-        heartbeat_ms = self.federation.parameters.heartbeat_ms
-        due_ms = self._ledger.head.time_ms + heartbeat_ms
-        return min(max(due_ms - self._now_ms, 0), heartbeat_ms)
-
     def _arm_proposal(self) -> None:
-        """Propose now, or set the timers that lead to a proposal."""
-        if not self._may_propose():
-            return
-        parameters = self.federation.parameters
-        if not self._out.runs(effects.TIMER_HEARTBEAT):
-            self._out.set_timer(effects.TIMER_HEARTBEAT,
-                                self._heartbeat_due_ms())
-        ready = self._ready
-        if ready is None or not ready.count:
-            return
-        delay_ms = parameters.batch_interval_ms - ready.waited_ms
-        if (ready.count >= parameters.batch_max_transactions
-                or ready.size_bytes >= parameters.block_max_bytes
-                or delay_ms <= 0):
-            self._propose(allow_empty=False)
-        elif not self._out.runs(effects.TIMER_BATCH):
-            self._out.set_timer(effects.TIMER_BATCH, delay_ms)
-
-    def _propose(self, *, allow_empty: bool) -> None:
-        self._ready = None
-        try:
-            proposed = self._round.propose(self._now_ms,
-                                           allow_empty=allow_empty)
-        except errors.LedgerError as exc:
-            self._halt(exc)
-            return
-        if proposed:
-            self._out.cancel(effects.TIMER_BATCH, effects.TIMER_HEARTBEAT)
+        if self._may_propose():
+            try:
+                self._proposals.arm(self._round, self._now_ms)
+            except errors.LedgerError as exc:
+                self._halt(exc)
 
     # Hearing
 
@@ -513,22 +445,15 @@ class Replica:
         else:
             if message.KIND != messages.PrePrepare.KIND or (
                     member == self.leader and message.view == self.view):
-                self._early[message.KIND, member] = message
+                self._memory.keep_early(message)
             self._arm_retransmit()
 
     def _received_late(self, message: messages.AnyVote, member: int
                        ) -> None:
-        """A vote for a height that is over: is its sender left behind?
-
-        The votes that a quorum did without come late as a rule; a vote
-        that comes again shows somebody who still waits.
-        """
-        previous = self._previous
-        if (previous is not None and previous.height == message.height
-                and not isinstance(message, messages.PrePrepare)
-                and previous.add_vote(message)):
-            self._out.accuse(previous.take_evidence())
-        else:
+        """A vote for a height that is over: is its sender left behind?"""
+        news, records = self._memory.is_late_news(message)
+        self._out.accuse(records)
+        if not news:
             self._where.say(self._round, member)
 
     def _received_status(self, message: messages.Status, member: int
@@ -546,13 +471,11 @@ class Replica:
 
     def _received_get_body(self, message: messages.GetBody, member: int
                            ) -> None:
-        for log in (self._round.log, self._previous):
-            if log is not None and log.height == message.height:
-                for digest, block in log.blocks.items():
-                    if digest.startswith(message.prefix):
-                        self._out.send(messages.Body(block.to_bytes()),
-                                       member)
-                        return
+        block = (self._round.log.body(message.prefix)
+                 if message.height == self.height
+                 else self._memory.block(message.height, message.prefix))
+        if block is not None:
+            self._out.send(messages.Body(block.to_bytes()), member)
 
     # Repeating
 
@@ -567,8 +490,9 @@ class Replica:
                              self._config.retransmit_max_ms)
         self._arm_retransmit()
         self._where.forget()
-        for _kind, member in list(self._early)[:1]:
-            self._where.show_behind(member, self.height + 1)
+        ahead = self._memory.early_member()
+        if ahead is not None:
+            self._where.show_behind(ahead, self.height + 1)
         # Whoever is further answers a vote; or this, where there is none.
         if not self.may_vote or not self._round.send_own(None):
             self._out.send(messages.Status(self.height, self.view))
