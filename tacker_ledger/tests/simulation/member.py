@@ -1,169 +1,153 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A member of a simulated federation: the shipped replica and its driver.
+"""A member of a simulated federation: the shipped core and its driver.
 
-The driver keeps to the contract in ``core.consensus.effects``.  What is on
-its disk survives a crash; everything else is made anew.
+The driver keeps to the contracts in ``core.consensus.effects`` and
+``core.consensus.catch_up``.  What is on its disk survives a crash;
+everything else is made anew.
 """
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
+import typing
 
+from tacker_ledger.core.consensus import catch_up
 from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import replica as replica_module
+from tacker_ledger.core.consensus import request_timers
 from tacker_ledger.core import errors
-from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate as certificate_module
-from tacker_ledger.core.ledger import federation
+from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.core.ledger import transaction
+from tacker_ledger.tests.simulation import disk as disk_module
 from tacker_ledger.tests.simulation import network as network_module
+from tacker_ledger.tests.simulation import pool as pool_module
 from tacker_ledger.tests.simulation import scheduler
+from tacker_ledger.tests.simulation import shared
 from tacker_ledger.tests.simulation import stub
 
-_BLOCKS_PER_PULL = 4
-#: When transactions that no block holds are told again.
+if typing.TYPE_CHECKING:
+    from tacker_ledger.tests.simulation import simulation as world_module
+
+#: When transactions that no block holds are told to everybody.
 _FORWARD_US = 1_000_000
 
-
-class Pool:
-    """Transactions in the order of their arrival."""
-
-    def __init__(self, clock: scheduler.Scheduler):
-        self._clock = clock
-        self._waiting: dict[bytes, tuple[transaction.Transaction, int]] = {}
-        self._known: dict[bytes, transaction.Transaction] = {}
-
-    def add(self, one: transaction.Transaction) -> bool:
-        """Take a transaction; return whether it is new."""
-        if one.raw in self._known:
-            return False
-        self._known[one.raw] = one
-        self._waiting[one.txid] = (one, self._clock.now_us)
-        return True
-
-    def holds(self, one: transaction.Transaction) -> bool:
-        """Return whether a transaction still waits."""
-        return one.txid in self._waiting
-
-    def ready(self) -> effects.TransactionsReady | None:
-        """Return the event that tells of what waits."""
-        if not self._waiting:
-            return None
-        oldest_us = min(at for _one, at in self._waiting.values())
-        return effects.TransactionsReady(
-            len(self._waiting),
-            sum(len(one.raw) for one, _at in self._waiting.values()),
-            (self._clock.now_us - oldest_us) // 1000)
-
-    def remove(self, gone: Sequence[transaction.Transaction]) -> None:
-        """Forget what a block holds."""
-        for one in gone:
-            self._waiting.pop(one.txid, None)
-
-    def candidates(self, max_count, max_bytes):
-        """See ``application.Pool``."""
-        return [one for one, _at in self._waiting.values()][:max_count]
-
-    def known(self, raw):
-        """See ``application.Pool``."""
-        return self._known.get(raw)
-
-    def rejected(self, transaction, error):
-        """See ``application.Pool``."""
-        self._waiting.pop(transaction.txid, None)
-
-
-@dataclasses.dataclass
-class Disk:
-    """What survives.
-
-    :param blocks: (block, certificate) from height 1 on
-    :param txids: ids of the transactions in them
-    :param records: the vote log by height
-    :param fails: whether vote records cannot be written any more
-    """
-
-    head: application.Head
-    federation: federation.Federation
-    state: state_map.MemoryState = dataclasses.field(
-        default_factory=state_map.MemoryState)
-    nodes: state_map.SparseNodes = dataclasses.field(
-        default_factory=state_map.SparseNodes)
-    blocks: list[tuple[bytes, bytes]] = dataclasses.field(
-        default_factory=list)
-    txids: list[bytes] = dataclasses.field(default_factory=list)
-    records: dict[int, list[bytes]] = dataclasses.field(default_factory=dict)
-    fails: bool = False
+#: What can happen to a write or an append.
+BEFORE, AFTER = 'before', 'after'
 
 
 @dataclasses.dataclass(frozen=True)
-class Durations:
-    """How long a member's disk takes."""
+class Options:
+    """What may differ from member to member.
 
-    persist_us: int = 1_000
-    append_us: int = 1_000
+    :param durations: of its disk
+    :param skew_ms: how wrong its wall clock is
+    :param config: of the replica
+    :param catching: of catching up
+    :param pool_limit: transactions that wait at most
+    """
+
+    durations: disk_module.Durations = disk_module.Durations()
+    skew_ms: int = 0
+    config: replica_module.Config = replica_module.Config()
+    catching: catch_up.Config = catch_up.Config()
+    pool_limit: int = 10_000
 
 
 class Member:
-    """One simulated member.
+    """One running copy of a member.
 
-    :param name: for the trace
-    :param vote_seed: of its vote key; None makes an observer
-    :param observe: told (member, event or effect) of everything
+    :param process: its number in the network
+    :param name: of the member, as in the federation document
+    :param vote_seeds: of its vote keys; none makes an observer
     """
 
-    def __init__(self, index: int, name: str, genesis: federation.Federation,
-                 provider, vote_seed: bytes | None,
-                 clock: scheduler.Scheduler,
-                 network: network_module.Network, observe,
-                 durations: Durations, epoch_ms: int,
-                 config: replica_module.Config):
-        self.index = index
+    def __init__(self, world: 'world_module.Simulation', process: int,
+                 name: str, vote_seeds: Sequence[bytes], options: Options):
+        self.process = process
         self.name = name
-        self.h = hashing.hasher(genesis.chain_id)
-        self.provider = provider
-        self._signer = (None if vote_seed is None
-                        else stub.SeedSigner(provider, vote_seed))
-        self._clock = clock
-        self._network = network
-        self._observe = observe
-        self._durations = durations
-        self._config = config
-        #: What its wall clock shows at the start; may be wrong.
-        self.epoch_ms = epoch_ms
-        self.disk = Disk(application.Head.genesis(self.h, genesis), genesis)
+        self.world = world
+        self.options = options
+        self.clock: scheduler.Scheduler = world.clock
+        self.network: network_module.Network = world.network
+        self.signers = tuple(stub.SeedSigner(world.provider, seed)
+                             for seed in vote_seeds)
+        self.skew_ms = options.skew_ms
+        self.disk = disk_module.Disk(
+            world.made.federation, world.genesis_head, wire=world.wire)
         self.evidence: list[effects.Evidence] = []
         self.refused: list[effects.Refused] = []
+        self.views: list[effects.ViewChanged] = []
         self.halted: effects.Halted | None = None
         self.running = False
-        self.validated = 0
-        network.attach(index, self._frame)
+        #: Whether it does what it should (see ``liar``).
+        self.correct = True
+        self.garbage = 0
+        self.starts = 0
+        #: Writes and appends so far; where to stop, before or after it.
+        self.writes = 0
+        self.stops: dict[int, str] = {}
+        #: What is done when it has stopped there.
+        self.on_stop = None
+        self._executors = {
+            effects.Send: self._execute_send,
+            effects.Persist: self._execute_persist,
+            effects.SetTimer: self._execute_set_timer,
+            effects.CancelTimer: lambda effect: self._cancel(effect.name),
+            effects.Append: self._execute_append,
+            effects.Behind: lambda effect: self.catch(catch_up.Claimed(
+                effect.member, effect.height - 1)),
+            effects.Evidence: self.evidence.append,
+            effects.Refused: self.refused.append,
+            effects.ViewChanged: self.views.append,
+            effects.Halted: self._execute_halted}
+        self._handlers = {
+            messages.Transactions: self._hear_transactions,
+            messages.GetBlocks: self.serve,
+            messages.Blocks: lambda message, sender: self.catch(
+                catch_up.Answered(sender, message))}
+        world.network.attach(process, self.hear)
 
     # Life
 
     def start(self, *, may_vote: bool = True) -> None:
         """Begin, or begin again, with what the disk holds."""
-        self.pool = Pool(self._clock)
-        self.application = application.Application(
-            self.h, self.provider, view=self.disk.state,
-            tree=state_map.StateMap(self.h, self.disk.nodes,
-                                    self.disk.state),
-            federation=self.disk.federation, head=self.disk.head,
-            pool=self.pool)
+        world, disk = self.world, self.disk
+        self.pool = self.make_pool()
+        self.shipped = application.Application(
+            world.h, world.provider, view=disk.state,
+            tree=state_map.StateMap(world.h, disk.nodes, disk.state),
+            federation=disk.federation, head=disk.head, pool=self.pool)
+        self.ledger: application.LedgerApplication = (
+            shared.Ledger(world.memory, self.shipped) if world.memoised
+            else self.shipped)
         self.replica = replica_module.Replica(
-            self._config, self.application, self._signer, self.provider)
+            self.options.config, self.ledger, self.signers, world.provider)
+        self.catch_up = catch_up.CatchUp(
+            self.options.catching, self.ledger, world.provider)
+        self.requests = request_timers.RequestTimers(self._still_valid)
         self._timers: dict[str, scheduler.Handle] = {}
         self._inbox: list[effects.Event] = []
-        self._busy = False
-        self._pulls = 0
+        self._catching: list[catch_up.Event] = []
+        self._take: catch_up.Take | None = None
+        self._appending = False
+        self._written_us = 0
+        self._expired: bytes | None = None
+        self._own: dict[bytes, transaction.Transaction] = {}
         self._life = object()
+        self._addresses()
         self.running = True
-        records = [record for height in sorted(self.disk.records)
-                   for record in self.disk.records[height]]
-        self.drive(effects.Start(records, may_vote=may_vote))
+        self.starts += 1
+        self.catch(catch_up.Following())
+        self.drive(effects.Start(disk.vote_records(), disk.view, may_vote))
+
+    def make_pool(self) -> pool_module.Pool:
+        """Return where transactions wait."""
+        return pool_module.Pool(self.options.pool_limit)
 
     def crash(self) -> None:
         """Lose everything that is not on the disk."""
@@ -173,9 +157,20 @@ class Member:
             timer.cancel()
 
     @property
+    def index(self) -> int | None:
+        """Its place in the federation in force there."""
+        return self._index_of.get(self.process)
+
+    @property
+    def height(self) -> int:
+        """Of its newest block."""
+        return len(self.disk.outcomes)
+
+    @property
     def now_ms(self) -> int:
         """Its wall clock."""
-        return self.epoch_ms + self._clock.now_us // 1000
+        return self.world.epoch_ms + self.skew_ms + (
+            self.clock.now_us // 1000)
 
     def _later(self, delay_us: int, action) -> scheduler.Handle:
         """Do something unless the member crashes before."""
@@ -185,184 +180,327 @@ class Member:
             if self._life is life:
                 action()
 
-        return self._clock.after(delay_us, act)
+        return self.clock.after(delay_us, act)
+
+    def _addresses(self) -> None:
+        """Find the processes of the federation's members."""
+        self._directory = self.ledger.federation
+        homes = self.world.homes
+        self._homes = [homes.get(member.name, ())
+                       for member in self._directory.document.members]
+        self._index_of = {process: index for index, processes
+                          in enumerate(self._homes) for process in processes}
 
     # Transactions
 
     def submit(self, transactions: Sequence[transaction.Transaction]
                ) -> None:
         """A client sends transactions to this member."""
-        self._observe(self, transactions)
-        self._forward(transactions)
-        self._pool(transactions)
+        if self.world.observed:
+            self.world.note(self, transactions)
+        for one in transactions:
+            self._own[one.txid] = one
+        self._take_in(transactions)
+        leader = self.replica.leader
+        if leader != self.index:
+            self._tell(transactions, leader, urgent=False)
+        self._later(_FORWARD_US, lambda: self._forward(transactions))
+
+    def _tell(self, transactions: Iterable[transaction.Transaction],
+              to: int | None, *, urgent: bool) -> None:
+        raws = tuple(self.world.submission(one) for one in transactions)
+        if raws:
+            self.send(messages.Transactions(urgent, raws), to)
 
     def _forward(self, transactions) -> None:
-        """Tell all others, and again while no block holds them."""
-        self._send(messages.Transactions(False, tuple(
-            transaction.Submission(one.raw).to_bytes()
-            for one in transactions)), None)
-        self._later(_FORWARD_US, lambda: self._forward_again(transactions))
+        """Tell all others while no block holds them."""
+        left = [one for one in transactions
+                if one.txid in self.pool.waiting]
+        if not left:
+            return
+        self._tell(left, None, urgent=True)
+        self._told(left)
+        self._later(_FORWARD_US, lambda: self._forward(left))
 
-    def _forward_again(self, transactions) -> None:
-        left = [one for one in transactions if self.pool.holds(one)]
-        if left:
-            self._forward(left)
+    def _told(self, transactions) -> None:
+        """Everybody knows these: let their timers run."""
+        for one in transactions:
+            if one.txid in self.pool.waiting:
+                self.requests.told(one.txid, one.sender_id)
 
-    def _pool(self, transactions) -> None:
-        news = [self.pool.add(one) for one in transactions]
-        if any(news):
+    def _hear_transactions(self, message: messages.Transactions,
+                           _sender: int) -> None:
+        heard = []
+        for raw in message.submissions:
+            try:
+                heard.append(self.world.read_submission(raw))
+            except errors.LedgerError:
+                self.garbage += 1
+        self._take_in(heard)
+        if message.urgent:
+            self._told(heard)
+
+    def _take_in(self, transactions) -> None:
+        committed, now_us = self.disk.txids, self.clock.now_us
+        new = [self.pool.add(one, now_us) for one in transactions
+               if one.txid not in committed]
+        if True in new:
             self._show_pool()
 
     def _show_pool(self) -> None:
-        ready = self.pool.ready()
+        ready = self.pool.ready(self.clock.now_us)
         if ready is not None:
             self.drive(ready)
 
-    # Events
+    def _still_valid(self, txid: bytes) -> bool | None:
+        """See ``RequestTimers``; senders' transactions are independent."""
+        return True if txid in self.pool.waiting else None
 
-    def _frame(self, frame: bytes, sender: int) -> None:
+    # Frames
+
+    def hear(self, frame: network_module.Frame, process: int) -> None:
+        """Take a frame from another process."""
         if not self.running:
             return
-        message = messages.decode(frame)
-        if isinstance(message, messages.Transactions):
-            raws = [transaction.Submission.from_bytes(one).transaction
-                    for one in message.submissions]
-            new = [raw for raw in raws if self.pool.known(raw) is None]
-            checked = [transaction.Transaction.from_bytes(self.h, raw)
-                       for raw in new]
-            for one in checked:
-                transaction.verify_signature(self.provider, self.h, one)
-            self._pool(checked)
-        elif isinstance(message, messages.GetBlocks):
-            self._serve(message, sender)
+        if type(frame) is bytes:
+            try:
+                frame = messages.decode(frame)
+            except errors.FormatError:
+                self.garbage += 1
+                return
+        sender = self._index_of.get(process)
+        if sender is None:
+            return
+        handler = self._handlers.get(type(frame))
+        if handler is not None:
+            handler(frame, sender)
         else:
-            self.drive(effects.Received(message, sender))
+            self.drive(effects.Received(frame, sender))
 
-    def connected(self, member: int) -> None:
-        """The link to another member is up."""
-        if self.running:
-            self.drive(effects.PeerConnected(member))
+    def send(self, message: network_module.Frame, to: int | None) -> None:
+        """Send to a member, or to all others."""
+        mine = self.index
+        for index in (range(len(self._homes)) if to is None else (to,)):
+            if index != mine:
+                for process in self._homes[index]:
+                    self.network.send(self.process, process, message)
+
+    def connected(self, process: int) -> None:
+        """The link to another process is up."""
+        sender = self._index_of.get(process)
+        if self.running and sender is not None:
+            self.catch(catch_up.LinkUp(sender))
+            self.drive(effects.PeerConnected(sender))
+
+    # Events of the replica
 
     def drive(self, event: effects.Event) -> None:
         """Give the replica an event, now or when it has time."""
-        if self._busy:
+        if self._appending:
             self._inbox.append(event)
             return
-        if (isinstance(event, effects.Received)
-                and isinstance(event.message, messages.Blocks)):
-            self._catch_up(event.message, event.member)
+        if self.world.observed:
+            self._drive_observed(event)
             return
-        self._observe(self, event)
+        executors, life = self._executors, self._life
         for effect in self.replica.step(event, self.now_ms):
-            self._observe(self, effect)
-            self._execute(effect)
+            executors[type(effect)](effect)
+            if self._life is not life:
+                return
 
-    def _execute(self, effect: effects.Effect) -> None:
-        match effect:
-            case effects.Send():
-                self._send(effect.message, effect.to)
-            case effects.Persist():
-                self._later(self._durations.persist_us,
-                            lambda: self._persisted(effect))
-            case effects.SetTimer():
-                self._cancel(effect.name)
-                self._timers[effect.name] = self._later(
-                    effect.delay_ms * 1000,
-                    lambda: self.drive(effects.Timer(effect.name)))
-            case effects.CancelTimer():
-                self._cancel(effect.name)
-            case effects.Append():
-                self._busy = True
-                self._later(self._durations.append_us,
-                            lambda: self._appended(effect))
-            case effects.Behind():
-                self._pull(effect.member)
-            case effects.Evidence():
-                self.evidence.append(effect)
-            case effects.Refused():
-                self.refused.append(effect)
-            case effects.Halted():
-                self.halted = effect
-            case _:
-                raise AssertionError(effect)
+    def _drive_observed(self, event: effects.Event) -> None:
+        note, life = self.world.note, self._life
+        note(self, event)
+        for effect in self.replica.step(event, self.now_ms):
+            note(self, effect)
+            self._executors[type(effect)](effect)
+            if self._life is not life:
+                return
+
+    def _execute_send(self, effect: effects.Send) -> None:
+        self.send(effect.message, effect.to)
+
+    def _execute_set_timer(self, effect: effects.SetTimer) -> None:
+        name = effect.name
+        self._cancel(name)
+        self._timers[name] = self.clock.after(
+            effect.delay_ms * 1000, lambda: self._ran_down(name))
+
+    def _ran_down(self, name: str) -> None:
+        del self._timers[name]
+        self.drive(effects.Timer(name))
 
     def _cancel(self, name: str) -> None:
         timer = self._timers.pop(name, None)
         if timer is not None:
-            timer.cancel()
+            timer.action = None
 
-    def _send(self, message: messages.Message, to: int | None) -> None:
-        frame = messages.encode(message)
-        for member in range(self.application.federation.size):
-            if member != self.index and to in (None, member):
-                self._network.send(self.index, member, frame)
+    def _execute_halted(self, effect: effects.Halted) -> None:
+        self.halted = effect
 
-    def _persisted(self, effect: effects.Persist) -> None:
+    # Writing
+
+    def _stops(self, when: str) -> bool:
+        """Return whether the process ends at this write; end it if so."""
+        if self.stops.get(self.writes) != when:
+            return False
+        del self.stops[self.writes]
+        self.crash()
+        if self.on_stop is not None:
+            self.on_stop(self)
+        return True
+
+    def _delay_us(self, usual_us: int) -> int:
+        jitter_us = self.options.durations.jitter_us
+        return usual_us + (self.world.disk_draw.randrange(jitter_us)
+                           if jitter_us else 0)
+
+    def _execute_persist(self, effect: effects.Persist) -> None:
+        self.writes += 1
+        if self.stops and self._stops(BEFORE):
+            return
+        # One writer: writes end in the order in which they began.
+        now_us = self.clock.now_us
+        self._written_us = max(self._written_us, now_us + self._delay_us(
+            self.options.durations.persist_us))
+        self.clock.post(self._written_us - now_us, self._persisted, effect,
+                        self._life, self.writes)
+
+    def _persisted(self, effect: effects.Persist, life, number: int) -> None:
+        if self._life is not life:
+            return
         if self.disk.fails:
             self.drive(effects.PersistFailed(effect.record_id))
             return
-        self.disk.records.setdefault(effect.height, []).extend(
-            effect.records)
+        self.disk.write(effect.height, effect.messages)
+        if self.stops.get(number) == AFTER:
+            self.writes = number
+            self._stops(AFTER)
+            return
         self.drive(effects.Persisted(effect.record_id))
 
-    # Blocks
+    def _execute_append(self, effect: effects.Append) -> None:
+        self.writes += 1
+        if self.stops and self._stops(BEFORE):
+            return
+        self._appending = True
+        delay_us = self._delay_us(self.options.durations.append_us)
+        self.clock.post(delay_us, self._appended, effect, self._life,
+                        self.writes)
 
-    def _appended(self, effect: effects.Append) -> None:
+    def _appended(self, effect: effects.Append, life, number: int) -> None:
+        if self._life is not life:
+            return
+        if self.disk.full:
+            # As the shipped engine: it ceases until it is started again.
+            self.crash()
+            return
         self._store(effect.outcome, effect.certificate)
-        self._busy = False
-        height = effect.outcome.block.header.height
+        if self.stops.get(number) == AFTER:
+            self.writes = number
+            self._stops(AFTER)
+            return
+        self._appending = False
         waiting, self._inbox = self._inbox, []
-        self.drive(effects.BlockCommitted(height, effect.view))
-        self._show_pool()
+        self._moved(effect.outcome.block.header.height, effect.view)
+        self.catch(catch_up.HeadMoved())
         for event in waiting:
             self.drive(event)
 
     def _store(self, outcome: application.Outcome, certificate: bytes
                ) -> None:
-        disk = self.disk
-        disk.blocks.append((outcome.block.to_bytes(), certificate))
-        disk.txids += [one.txid for one in outcome.transactions]
-        disk.state.update(outcome.changes.changes)
-        self.application.committed(outcome, certificate)
-        disk.head = self.application.head
-        disk.federation = self.application.federation
-        disk.records = {height: records
-                        for height, records in disk.records.items()
-                        if height > disk.head.height}
+        """Store a block and move past it."""
+        disk, ledger = self.disk, self.ledger
+        disk.store(outcome, certificate)
+        ledger.committed(outcome, certificate)
+        disk.moved(ledger)
         self.pool.remove(outcome.transactions)
+        self.world.committed(self, outcome, certificate)
+        expired = self.requests.block(
+            [(one.txid, one.sender_id) for one in outcome.transactions],
+            len(outcome.transactions)
+            >= ledger.federation.parameters.batch_max_transactions)
+        if expired is not None:
+            self._expired = expired
 
-    def _serve(self, message: messages.GetBlocks, sender: int) -> None:
+    def _moved(self, height: int, view: int) -> None:
+        """Tell the replica about the new head, and what follows."""
+        if self.ledger.federation is not self._directory:
+            self._addresses()
+        self.drive(effects.BlockCommitted(height, view))
+        self._show_pool()
+        expired, self._expired = self._expired, None
+        if expired is not None:
+            self.drive(effects.RequestExpired(expired))
+
+    # Catching up
+
+    def serve(self, message: messages.GetBlocks, sender: int) -> None:
+        """Give another member blocks."""
         first = message.from_height - 1
-        self._send(messages.Blocks(
-            message.request_id, len(self.disk.blocks),
-            tuple(self.disk.blocks[first:first + message.max_count])),
+        self.send(messages.Blocks(
+            message.request_id, self.height,
+            tuple((outcome.block.to_bytes(), proof) for outcome, proof
+                  in self.disk.outcomes[first:first + message.max_count])),
             sender)
 
-    def _pull(self, member: int) -> None:
-        self._pulls += 1
-        self._send(messages.GetBlocks(
-            self._pulls, self.application.head.height + 1,
-            _BLOCKS_PER_PULL), member)
+    def catch(self, event: catch_up.Event) -> None:
+        """Give the catching up an event."""
+        for effect in self.catch_up.step(event, self.clock.now_us // 1000):
+            if self.world.observed:
+                self.world.note(self, effect)
+            match effect:
+                case catch_up.Ask():
+                    self.send(effect.message, effect.member)
+                case catch_up.Take():
+                    self._take = effect
+                    self._later(self._delay_us(
+                        self.options.durations.append_us), self._take_over)
+                case catch_up.SetTimer():
+                    self._cancel('catch-up')
+                    self._timers['catch-up'] = self._later(
+                        effect.delay_ms * 1000,
+                        lambda: self.catch(catch_up.TimerFired()))
+                case catch_up.CancelTimer():
+                    self._cancel('catch-up')
+                case catch_up.FetchSnapshot():
+                    raise AssertionError(effect)
 
-    def _catch_up(self, message: messages.Blocks, member: int) -> None:
-        """Take blocks from another member, who may lie."""
-        before = self.application.head.height
+    def _take_over(self) -> None:
+        """Judge and store what was fetched."""
+        take = self._take
+        assert take is not None
+        if self._appending:
+            # The replica's own block goes first.
+            self._later(1_000, self._take_over)
+            return
+        self._take = None
+        if self.disk.full:
+            self.catch(catch_up.TakeFailed(take.take_id, 'storage-failed',
+                                           'no space is left'))
+            return
         view = 0
-        for raw, certificate in message.blocks:
+        for block, proof in take.blocks:
+            if block.header.height <= self.height:
+                continue
             try:
-                block = block_module.Block.from_bytes(self.h, raw)
-                if block.header.height != self.application.head.height + 1:
-                    continue
-                outcome = self.application.validate(block)
-                view = certificate_module.check_certificate(
-                    self.h, self.provider, self.application.federation,
-                    block.header.height, block.digest, certificate).view
-            except errors.LedgerError:
+                outcome = self.ledger.validate(block)
+            except errors.LedgerError as exc:
+                self.catch(catch_up.TakeFailed(
+                    take.take_id, exc.code, exc.message, blame=True))
                 return
-            self._store(outcome, certificate)
-        height = self.application.head.height
-        if height > before:
-            self.drive(effects.BlockCommitted(height, view))
-            self._show_pool()
-            if message.head_height > height:
-                self._pull(member)
+            self._store(outcome, proof)
+            view = _view_of(proof)
+        self._moved(self.height, view)
+        self.catch(catch_up.Taken(take.take_id))
+
+
+def _view_of(proof: bytes) -> int:
+    if not proof:
+        return 0
+    return certificate_module.Certificate.from_bytes(proof).view
+
+
+#: Used by annotations of those who drive members.
+Block = block_module.Block
+Federation = federation_module.Federation

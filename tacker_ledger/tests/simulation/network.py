@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network of members that delays, loses, doubles and reorders frames."""
+"""A network that delays, loses, doubles, reorders, replays and parts.
+
+It carries messages between *processes*.  A process is one running copy of a
+member, so a member with a twin is two of them.
+"""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 import dataclasses
+import itertools
 import random
 
+from tacker_ledger.core.consensus import messages
 from tacker_ledger.tests.simulation import scheduler
+
+#: Frames that may be replayed: so many of the last ones.
+_REMEMBERED = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +26,14 @@ class Conditions:
     :param loss: share of frames that are lost
     :param doubling: share of frames that arrive twice
     :param reordering: whether a frame may overtake another on its link
+    :param replay: share of frames after which an old one comes once more
     """
 
     latency_us: tuple[int, int] = (200, 2_000)
     loss: float = 0.0
     doubling: float = 0.0
     reordering: bool = False
+    replay: float = 0.0
 
 
 #: Every frame takes one millisecond.
@@ -29,66 +41,126 @@ STEADY = Conditions(latency_us=(1_000, 1_000))
 LOSSY = Conditions(loss=0.1)
 DOUBLING = Conditions(doubling=0.5)
 REORDERING = Conditions(latency_us=(100, 20_000), reordering=True)
+REPLAYING = Conditions(latency_us=(100, 20_000), reordering=True, replay=0.3)
 AWFUL = Conditions(latency_us=(100, 20_000), loss=0.1, doubling=0.3,
-                   reordering=True)
+                   reordering=True, replay=0.1)
+
+#: A message, or the bytes of a frame.
+Frame = messages.Message | bytes
+Port = Callable[[Frame, int], None]
 
 
 class Network:
-    """Carries frames between members.
+    """Carries frames between processes.
 
     :param clock: of the simulation
     :param draw: where chance comes from
+    :param wire: carry bytes, not objects; the course is the same
     """
 
     def __init__(self, clock: scheduler.Scheduler, draw: random.Random,
-                 conditions: Conditions):
+                 conditions: Conditions, *, wire: bool = False):
         self.conditions = conditions
+        self.frames = 0
         self._clock = clock
         self._draw = draw
-        self._ports: dict[int, Callable[[bytes, int], None]] = {}
-        self._cut: set[int] = set()
+        self._wire = wire
+        self._ports: dict[int, Port] = {}
+        #: Links, (from, to), that lose everything.
+        self._blocked: set[tuple[int, int]] = set()
+        self._slow: dict[tuple[int, int], int] = {}
         self._busy_until: dict[tuple[int, int], int] = {}
-        self.frames = 0
-        self.octets = 0
+        self._past: list[tuple[int, int, Frame]] = []
+        #: Asked for each frame (from, to, message) while it is set.
+        self.passes: Callable[[int, int, Frame], bool] | None = None
 
-    def attach(self, member: int, port: Callable[[bytes, int], None]
-               ) -> None:
-        """Deliver frames for a member to ``port(frame, sender)``."""
-        self._ports[member] = port
+    def attach(self, process: int, port: Port) -> None:
+        """Deliver frames for a process to ``port(frame, sender)``."""
+        self._ports[process] = port
 
-    def cut(self, member: int) -> None:
-        """Lose all frames from and to a member."""
-        self._cut.add(member)
+    # Parting
 
-    def mend(self, member: int) -> None:
+    def block(self, froms: Iterable[int], tos: Iterable[int]) -> None:
+        """Lose all that the first ones send to the others."""
+        self._blocked.update(itertools.product(froms, tuple(tos)))
+
+    def cut(self, process: int) -> None:
+        """Lose all frames from and to a process."""
+        self.block([process], self._ports)
+        self.block(self._ports, [process])
+
+    def mend(self, process: int) -> None:
         """Carry its frames again."""
-        self._cut.discard(member)
+        self._blocked = {link for link in self._blocked
+                         if process not in link}
 
-    def is_cut(self, member: int) -> bool:
-        """Return whether a member is cut off."""
-        return member in self._cut
+    def part(self, *groups: Iterable[int]) -> None:
+        """Let processes hear only those of their own group."""
+        self.heal()
+        sets = [frozenset(group) for group in groups]
+        for one, other in itertools.permutations(sets, 2):
+            self.block(one - other, other - one)
 
-    def send(self, sender: int, to: int, frame: bytes) -> None:
+    def heal(self) -> None:
+        """Carry everything again."""
+        self._blocked = set()
+
+    def slow(self, froms: Iterable[int], delay_us: int) -> None:
+        """Let all that some send take so much longer; 0 ends it."""
+        for link in itertools.product(froms, self._ports):
+            self._slow[link] = delay_us
+
+    def is_cut(self, process: int) -> bool:
+        """Return whether a process hears nobody."""
+        others = [other for other in self._ports if other != process]
+        return bool(others) and all((other, process) in self._blocked
+                                    for other in others)
+
+    # Carrying
+
+    def send(self, sender: int, to: int, frame: Frame) -> None:
         """Carry a frame, if fortune allows."""
         self.frames += 1
-        self.octets += len(frame)
-        # Always drawn, so that one seed means one course of events.
-        chance = self._draw.random()
-        twice = self._draw.random() < self.conditions.doubling
-        if {sender, to} & self._cut or chance < self.conditions.loss:
+        if self._wire and type(frame) is not bytes:
+            frame = messages.encode(frame)
+        conditions, chance = self.conditions, self._draw.random
+        if self._blocked and (sender, to) in self._blocked:
             return
-        for _ in range(2 if twice else 1):
+        if self.passes is not None and not self.passes(sender, to, frame):
+            return
+        if conditions.loss and chance() < conditions.loss:
+            return
+        if conditions.replay:
+            self._replay(sender, to, frame)
+        self._carry(sender, to, frame)
+        if conditions.doubling and chance() < conditions.doubling:
             self._carry(sender, to, frame)
 
-    def _carry(self, sender: int, to: int, frame: bytes) -> None:
-        at_us = self._clock.now_us + self._draw.randint(
-            *self.conditions.latency_us)
+    def _carry(self, sender: int, to: int, frame: Frame) -> None:
+        low, high = self.conditions.latency_us
+        delay_us = low
+        if high > low:
+            delay_us += int(self._draw.random() * (high - low))
+        if self._slow:
+            delay_us += self._slow.get((sender, to), 0)
         if not self.conditions.reordering:
-            at_us = max(at_us, self._busy_until.get((sender, to), 0))
-            self._busy_until[sender, to] = at_us
+            link = (sender, to)
+            at_us = max(self._clock.now_us + delay_us,
+                        self._busy_until.get(link, 0))
+            self._busy_until[link] = at_us
+            delay_us = at_us - self._clock.now_us
+        self._clock.post(delay_us, self._arrive, sender, to, frame)
 
-        def arrive():
-            if not {sender, to} & self._cut:
-                self._ports[to](frame, sender)
+    def _arrive(self, sender: int, to: int, frame: Frame) -> None:
+        if not self._blocked or (sender, to) not in self._blocked:
+            self._ports[to](frame, sender)
 
-        self._clock.after(at_us - self._clock.now_us, arrive)
+    def _replay(self, sender: int, to: int, frame: Frame) -> None:
+        """Remember a frame, and perhaps let an old one arrive again."""
+        if len(self._past) < _REMEMBERED:
+            self._past.append((sender, to, frame))
+        else:
+            self._past[self._draw.randrange(_REMEMBERED)] = (
+                sender, to, frame)
+        if self._draw.random() < self.conditions.replay:
+            self._carry(*self._draw.choice(self._past))

@@ -2,66 +2,118 @@
 """What must hold of every run, whatever happened in it."""
 
 import io
+import typing
 
-from tacker_ledger.core.ledger import block as block_module
+from tacker_ledger.core import errors
+from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import certificate
 from tacker_ledger.core.ledger import export
 from tacker_ledger.core.ledger import export_verifier
 from tacker_ledger.core.ledger import trusted_state
 
+if typing.TYPE_CHECKING:
+    from tacker_ledger.tests.simulation import simulation as world_module
 
-class Unsafe(AssertionError):
+
+class Failed(AssertionError):
+    """A run did not end as it should."""
+
+
+class Unsafe(Failed):
     """The federation did what it must never do."""
 
 
-def check(simulation) -> None:
-    """Raise :class:`Unsafe` unless all that was committed is one chain."""
-    chains = [member.disk.blocks for member in simulation.members]
-    _check_agreement(chains)
-    _check_certificates(simulation, chains)
-    _check_offline(simulation, max(chains, key=len))
+class Stuck(Failed):
+    """The federation did not do in time what it must do at last."""
 
 
-def _check_agreement(chains) -> None:
-    """No two different blocks at one height."""
-    for height in range(max(map(len, chains), default=0)):
-        blocks = {chain[height][0] for chain in chains if len(chain) > height}
-        if len(blocks) != 1:
-            raise Unsafe(f'{len(blocks)} different blocks at {height + 1}')
+class Oracle:
+    """Watches what correct members commit.
 
-
-def _check_certificates(simulation, chains) -> None:
-    """Every certificate that anybody holds is valid.
-
-    Members hold different ones for one block: any quorum will do.
+    :param world: the simulation
     """
-    h, provider = simulation.made.h, simulation.provider
-    trusted = trusted_state.TrustedState.bootstrap(
-        provider, h.chain_id, simulation.made.signed.to_bytes())
-    documents = {trusted.federation.digest: trusted.federation}
-    for epoch in simulation.epochs:
-        documents[epoch.digest] = epoch
-    checked: set[tuple[int, bytes]] = set()
-    for chain in chains:
-        for height, (raw, proof) in enumerate(chain, 1):
-            if (height, proof) in checked:
-                continue
-            checked.add((height, proof))
-            header = block_module.Block.from_bytes(h, raw).header
-            certificate.certify(h, provider, documents[header.federation],
-                                header.to_bytes(), proof)
 
+    def __init__(self, world: 'world_module.Simulation'):
+        self._world = world
+        #: height -> (digest, by whom first)
+        self._decided: dict[int, tuple[bytes, str]] = {}
+        self._where: dict[bytes, int] = {}
+        #: (height, header, certificate) that correct members have stored
+        self._certified: dict[tuple[int, bytes, bytes], None] = {}
 
-def _check_offline(simulation, chain) -> None:
-    """The chain verifies from its genesis by the exported bytes alone."""
-    made = simulation.made
-    stream = io.BytesIO(b''.join((
-        export.header_record(made.federation.chain_id,
-                             made.signed.to_bytes()),
-        *(export.block_record(*pair) for pair in chain))))
-    height = 0
-    for progress in export_verifier.verify_export(
-            made.h, simulation.provider, stream):
-        height = progress.certified_height
-    if height != len(chain):
-        raise Unsafe(f'only {height} of {len(chain)} blocks are certain')
+    def committed(self, member, outcome: application.Outcome,
+                  proof: bytes) -> None:
+        """Raise :class:`Unsafe` unless a stored block fits the others.
+
+        No two blocks at one height, no transaction twice.
+        """
+        block = outcome.block
+        height = block.header.height
+        first = self._decided.setdefault(height, (block.digest, member.name))
+        if first[0] != block.digest:
+            raise Unsafe(
+                f'height {height}: {member.name} has committed '
+                f'{block.digest.hex()[:8]}, {first[1]} '
+                f'{first[0].hex()[:8]}')
+        for one in outcome.transactions:
+            if self._where.setdefault(one.txid, height) != height:
+                raise Unsafe(
+                    f'transaction {one.txid.hex()[:8]} is committed at '
+                    f'{self._where[one.txid]} and at {height}')
+        self._certified[height, block.header_bytes, proof] = None
+
+    def check(self, *, offline: bool) -> None:
+        """Raise :class:`Unsafe` unless all that was committed is one chain.
+
+        :param offline: verify the whole chain from its genesis, too
+        """
+        for member in self._world.correct():
+            for height, digest in enumerate(member.disk.digests, 1):
+                if self._decided[height][0] != digest:
+                    raise Unsafe(f'{member.name} has another block at '
+                                 f'{height} than it has committed')
+        self._check_certificates()
+        if offline:
+            self._check_offline()
+
+    def _check_certificates(self) -> None:
+        """Every certificate that anybody holds is valid.
+
+        Members hold different ones for one block: any quorum will do.
+        """
+        world = self._world
+        documents = {world.made.federation.digest: world.made.federation}
+        for epoch in world.epochs:
+            documents[epoch.digest] = epoch
+        for height, header, proof in self._certified:
+            named = certificate.read_header(world.h, header).federation
+            try:
+                if not proof:
+                    raise errors.BadCertificate('there is none')
+                certificate.certify(world.h, world.provider,
+                                    documents[named], header, proof)
+            except errors.LedgerError as exc:
+                raise Unsafe(f'height {height} is committed without a valid '
+                             f'certificate: {exc.message}') from exc
+
+    def _check_offline(self) -> None:
+        """The chain verifies from its genesis by its exported bytes."""
+        world = self._world
+        chain = max((member.disk for member in world.correct()),
+                    key=lambda disk: disk.height).blocks
+        signed = world.made.signed.to_bytes()
+        trusted_state.TrustedState.bootstrap(world.provider, world.h.chain_id,
+                                             signed)
+        stream = io.BytesIO(b''.join((
+            export.header_record(world.h.chain_id, signed),
+            *(export.block_record(*pair) for pair in chain))))
+        height = 0
+        try:
+            for progress in export_verifier.verify_export(
+                    world.h, world.provider, stream):
+                height = progress.certified_height
+        except errors.LedgerError as exc:
+            raise Unsafe(f'the chain does not verify offline: '
+                         f'{exc.message}') from exc
+        if height != len(chain):
+            raise Unsafe(f'only {height} of {len(chain)} blocks are certain')

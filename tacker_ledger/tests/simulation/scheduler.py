@@ -3,7 +3,6 @@
 
 from collections.abc import Callable
 import heapq
-import itertools
 
 
 class Handle:
@@ -24,26 +23,45 @@ class Scheduler:
 
     def __init__(self):
         self.now_us = 0
-        self._queue: list[tuple[int, int, Handle]] = []
-        self._number = itertools.count()
+        #: Set by whoever changes what a condition may be about.
+        self.changed = False
+        self._queue: list[tuple] = []
+        self._number = 0
+
+    def post(self, delay_us: int, act: Callable, *arguments) -> None:
+        """Do ``act(*arguments)`` in ``delay_us`` microseconds."""
+        self._number += 1
+        heapq.heappush(self._queue, (self.now_us + delay_us, self._number,
+                                     act, arguments))
 
     def after(self, delay_us: int, action: Callable[[], None]) -> Handle:
-        """Do ``action`` in ``delay_us`` microseconds."""
+        """Do ``action`` in ``delay_us`` microseconds, unless cancelled."""
         handle = Handle(action)
-        heapq.heappush(self._queue, (self.now_us + max(delay_us, 0),
-                                     next(self._number), handle))
+        self.post(max(delay_us, 0), _fire, handle)
         return handle
 
-    def run(self, until: Callable[[], bool], limit_us: int) -> bool:
+    def run(self, until: Callable[[], bool], limit_us: int, *,
+            on_change: bool = False) -> bool:
         """Go on until a condition holds; return whether it came to hold.
 
         :param limit_us: the virtual time to give up at
+        :param on_change: look at the condition only after :attr:`changed`
+            was set
         """
-        while not until():
-            if not self._queue or self._queue[0][0] > limit_us:
+        queue, pop = self._queue, heapq.heappop
+        self.changed = True
+        while True:
+            if self.changed or not on_change:
+                self.changed = False
+                if until():
+                    return True
+            if not queue or queue[0][0] > limit_us:
                 self.now_us = max(self.now_us, limit_us)
                 return False
-            self.now_us, _number, handle = heapq.heappop(self._queue)
-            if handle.action is not None:
-                handle.action()
-        return True
+            self.now_us, _number, act, arguments = pop(queue)
+            act(*arguments)
+
+
+def _fire(handle: Handle) -> None:
+    if handle.action is not None:
+        handle.action()

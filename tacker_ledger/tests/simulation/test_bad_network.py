@@ -16,7 +16,7 @@ class TestBadNetwork(base.TestCase):
                     4, seed, conditions=conditions).start()
                 made = simulation.submit_over_time(10)
                 self.assertTrue(simulation.run(lambda: all(
-                    len(simulation.committed(member.index)) == len(made)
+                    len(member.disk.txids) == len(made)
                     for member in simulation.members), seconds=60))
                 simulation.check()
                 for member in simulation.members:

@@ -8,10 +8,18 @@ write down anew what happens; look at the difference before you commit it.
 Commands, one a line (``#`` begins a remark)::
 
     federation members=4 seed=0 heartbeat-ms=30000
+               liar=0 plan=equivocate   a member with a plan (see _PLANS)
     cut member=3            all its frames are lost
     mend member=3           its links are up again
+    lose kind=commit view=0 from=1 to=2,3
+                            such frames are lost; each word may be left out
+    carry                   nothing is lost any more
+    crash member=0          its process ends
+    crash member=0 after=prepare
+                            it ends once it has sent such a message
+    start member=0          it begins again
     submit member=1 count=3 a client sends transactions to a member
-    run to=1                until all members that are not cut off
+    run to=1                until all members that run and are not cut off
                             have appended that height
     pass ms=100             for so much time
 """
@@ -23,11 +31,22 @@ from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate
+from tacker_ledger.tests.simulation import lies
+from tacker_ledger.tests.simulation import liar as liar_module
 from tacker_ledger.tests.simulation import network
+from tacker_ledger.tests.simulation import rules
 from tacker_ledger.tests.simulation import simulation as simulation_module
 
 DIRECTORY = pathlib.Path(__file__).resolve().parent / 'transcripts'
 _RULE = '----'
+_PLANS = {
+    'equivocate': lambda: liar_module.Equivocate(
+        lambda liar: liar.others()[1:], both=True),
+    'censor': lambda: liar_module.Censor(lambda one: True),
+    'forge-new-view': lambda: liar_module.Replace(
+        {messages.NewView: lies.NEW_VIEWS['forged signature']}),
+}
+_NAMES = {cls: name for name, cls in rules.KINDS.items()}
 
 
 class Transcript:
@@ -36,6 +55,8 @@ class Transcript:
     def __init__(self):
         self.lines: list[str] = []
         self.simulation: simulation_module.Simulation | None = None
+        self._rules: rules.Rules | None = None
+        self._crashes: dict[int, str] = {}
 
     def run(self, script: str) -> str:
         """Return what happens, a line each."""
@@ -44,14 +65,21 @@ class Transcript:
             if words:
                 arguments = dict(word.split('=') for word in words[1:])
                 getattr(self, f'_{words[0]}')(
-                    **{name.replace('-', '_'): int(value)
+                    **{name.replace('-', '_'):
+                       int(value) if value.isdigit() else value
                        for name, value in arguments.items()})
         self.simulation.check()
         return ''.join(f'{line}\n' for line in self.lines)
 
-    def _federation(self, members=4, seed=0, **parameters):
+    def _federation(self, members=4, seed=0, liar=None, plan='',
+                    **parameters):
+        factory = {}
+        if liar is not None:
+            factory[liar] = liar_module.make(_PLANS[plan]())
         self.simulation = simulation_module.Simulation(
-            members, seed, conditions=network.STEADY, **parameters)
+            members, seed, conditions=network.STEADY, factory=factory,
+            **parameters)
+        self._rules = rules.Rules(self.simulation.network)
         self.simulation.start()
         # Greetings are no part of the story.
         self.simulation.pass_time(0.001)
@@ -64,12 +92,32 @@ class Transcript:
         self.simulation.network.mend(member)
         self.simulation.connect(member)
 
+    def _lose(self, kind=None, view=None, to=None, **others):
+        self._rules.lose(kind and rules.KINDS[kind], view=view,
+                         sender=_indices(others.get('from')),
+                         to=_indices(to))
+
+    def _carry(self):
+        self._rules.clear()
+
+    def _crash(self, member, after=None):
+        if after is not None:
+            self._crashes[member] = after
+            return
+        self.lines.append(f'{self._time()}  node-{member}  crash')
+        self.simulation.members[member].crash()
+
+    def _start(self, member):
+        self.lines.append(f'{self._time()}  node-{member}  start')
+        self.simulation.restart(member)
+
     def _submit(self, member, count):
         self.simulation.submit(member, count)
 
     def _run(self, to):
-        members = [member.index for member in self.simulation.members
-                   if not self.simulation.network.is_cut(member.index)]
+        members = [member.process for member in self.simulation.members
+                   if member.running and not
+                   self.simulation.network.is_cut(member.process)]
         if not self.simulation.run_to_height(to, members=members):
             self.lines.append('it never happens')
 
@@ -78,12 +126,20 @@ class Transcript:
 
     # Writing down
 
+    def _time(self) -> str:
+        return f'{self.simulation.clock.now_us // 1000 - 1:>6} ms'
+
     def _observe(self, now_us, member, what) -> None:
         text = self._told(what)
         if text:
             action, _, rest = text.partition(' ')
-            self.lines.append(f'{now_us // 1000 - 1:>6} ms  {member.name}  '
+            self.lines.append(f'{self._time()}  {member.name}  '
                               f'{action:<12}{rest}'.rstrip())
+        if isinstance(what, effects.Send) and self._crashes.get(
+                member.process) == _NAMES.get(type(what.message)):
+            del self._crashes[member.process]
+            # The frame has to leave first.
+            self.simulation.clock.post(0, self._crash, member.process)
 
     def _told(self, what) -> str:
         match what:
@@ -106,11 +162,22 @@ class Transcript:
             case effects.Evidence():
                 name = self.simulation.members[what.record.member].name
                 return f'accuse {name}'
+            case effects.ViewChanged():
+                name = self.simulation.members[what.leader].name
+                action = 'enter' if what.active else 'leave'
+                where = f'view {what.view}' if what.active else (
+                    f'for view {what.view}')
+                return (f'{action} {where}, to be led by {name}: '
+                        f'{what.reason}' if not what.active else
+                        f'{action} {where}, led by {name}: {what.reason}')
+            case effects.RequestExpired():
+                return f'passed-over transaction {what.txid.hex()[:8]}'
             case effects.Timer(name=effects.TIMER_HEARTBEAT):
                 return 'heartbeat is due'
+            case effects.Timer(name=effects.TIMER_VIEW):
+                return 'timeout of the view'
             case effects.Persist():
-                kinds = [_NAMES[messages.decode(record).KIND]
-                         for record in what.records]
+                kinds = [_NAMES[type(record)] for record in what.messages]
                 return f'write {", ".join(kinds)}'
             case list():
                 return f'request {_plural(len(what), "transaction")}'
@@ -118,7 +185,7 @@ class Transcript:
                 return ''
 
     def _message(self, message) -> tuple[str, str]:
-        name = _NAMES[message.KIND]
+        name = _NAMES[type(message)]
         match message:
             case messages.PrePrepare():
                 block = block_module.Block.from_bytes(
@@ -130,30 +197,48 @@ class Transcript:
             case messages.Vote():
                 return name, (f'{_place(message)}  block '
                               f'{message.prefix.hex()[:8]}')
+            case messages.ViewChange():
+                prepared = message.prepared
+                return name, f'{_place(message)}  prepared ' + (
+                    'nothing' if prepared is None else
+                    f'{self._digest(prepared.header)} in view '
+                    f'{prepared.view}')
+            case messages.NewView():
+                members = ', '.join(
+                    f'node-{messages.decode(change).member}'
+                    for change in message.view_changes)
+                return name, (
+                    f'{_place(message)}  asked for by {members}; ' + (
+                        'nothing was prepared' if message.header is None
+                        else f'again {self._digest(message.header)}'))
+            case messages.CertifiedHead() | messages.Body():
+                return name, ''
             case _:
-                return name, f'height {message.height}'
+                return name, _place(message)
+
+    def _digest(self, header: bytes) -> str:
+        return block_module.header_digest(
+            self.simulation.h, header).hex()[:8]
 
     def _appended(self, append: effects.Append) -> str:
-        members = [
-            self.simulation.members[index].name for index, _signature
-            in certificate.Certificate.from_bytes(append.certificate).votes]
+        proof = certificate.Certificate.from_bytes(append.certificate)
+        members = [self.simulation.members[index].name
+                   for index, _signature in proof.votes]
         block = append.outcome.block
         return (f'height {block.header.height}  block '
-                f'{block.digest.hex()[:8]}, certified by '
-                f'{", ".join(members)}')
+                f'{block.digest.hex()[:8]}, certified in view {proof.view} '
+                f'by {", ".join(members)}')
 
 
-_NAMES = {
-    messages.PrePrepare.KIND: 'pre-prepare',
-    messages.Prepare.KIND: 'prepare',
-    messages.Commit.KIND: 'commit',
-    messages.Status.KIND: 'status',
-    messages.GetBody.KIND: 'get-body',
-    messages.Body.KIND: 'body',
-}
+def _indices(text) -> list[int] | None:
+    """Return the members that a list with commas names."""
+    return None if text is None else [int(one) for one
+                                      in str(text).split(',')]
 
 
 def _place(message) -> str:
+    if isinstance(message, messages.GetBody):
+        return f'height {message.height}'
     return f'height {message.height} view {message.view}'
 
 

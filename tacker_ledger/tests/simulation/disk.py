@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A member's disk: what survives, how slow it is and how it fails."""
+
+import copy
+import dataclasses
+import random
+
+from tacker_ledger.core.consensus import messages
+from tacker_ledger.core import hashing
+from tacker_ledger.core.ledger import application
+from tacker_ledger.core.ledger import certificate as certificate_module
+from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.core.ledger import state_map
+
+#: A vote record: encoded, or the message that it would be the encoding of.
+Record = bytes | messages.Message
+
+
+@dataclasses.dataclass(frozen=True)
+class Durations:
+    """How long writes take.
+
+    :param jitter_us: the most by which chance prolongs one
+    """
+
+    persist_us: int = 1_000
+    append_us: int = 1_000
+    jitter_us: int = 0
+
+
+class Disk:
+    """What survives the end of a process.
+
+    :param genesis: the federation that founded the chain
+    :param head: of the empty chain
+    :param wire: keep bytes, not objects
+    """
+
+    def __init__(self, genesis: federation_module.Federation,
+                 head: application.Head, *, wire: bool = False):
+        self.genesis = genesis
+        self.head = head
+        self.federation = genesis
+        self.state = state_map.MemoryState()
+        self.nodes = state_map.SparseNodes()
+        #: (outcome, certificate) from height 1 on
+        self.outcomes: list[tuple[application.Outcome, bytes]] = []
+        #: of committed transactions, in order
+        self.txids: dict[bytes, None] = {}
+        #: the vote log by height
+        self.records: dict[int, list[Record]] = {}
+        #: whether vote records cannot be written any more
+        self.fails = False
+        #: whether blocks cannot be written any more
+        self.full = False
+        self._wire = wire
+
+    @property
+    def height(self) -> int:
+        """Of the newest block."""
+        return len(self.outcomes)
+
+    @property
+    def blocks(self) -> list[tuple[bytes, bytes]]:
+        """(encoded block, certificate) from height 1 on."""
+        return [(outcome.block.to_bytes(), proof)
+                for outcome, proof in self.outcomes]
+
+    @property
+    def digests(self) -> list[bytes]:
+        """Header digests from height 1 on."""
+        return [outcome.block.digest for outcome, _proof in self.outcomes]
+
+    @property
+    def view(self) -> int:
+        """Of the newest certificate, 0 at genesis."""
+        if not self.outcomes:
+            return 0
+        return certificate_module.Certificate.from_bytes(
+            self.outcomes[-1][1]).view
+
+    # Writing
+
+    def write(self, height: int, records) -> None:
+        """Make vote records durable; those of older heights may go."""
+        if self._wire:
+            records = map(messages.encode, records)
+        self.records.setdefault(height, []).extend(records)
+
+    def store(self, outcome: application.Outcome, certificate: bytes
+              ) -> None:
+        """Make a block with all that it changes durable."""
+        self.outcomes.append((outcome, certificate))
+        for one in outcome.transactions:
+            self.txids[one.txid] = None
+        self.state.update(outcome.changes.changes)
+
+    def moved(self, ledger: application.LedgerApplication) -> None:
+        """Keep the head; drop votes about what is decided."""
+        self.head = ledger.head
+        self.federation = ledger.federation
+        height = self.head.height
+        if min(self.records, default=height + 1) <= height:
+            self.records = {at: records for at, records
+                            in self.records.items() if at > height}
+
+    # Reading
+
+    def vote_records(self) -> list[bytes]:
+        """Return the vote log as a start reads it."""
+        return [record if type(record) is bytes else messages.encode(record)
+                for height in sorted(self.records)
+                for record in self.records[height]]
+
+    # Damage
+
+    def copy(self) -> 'Disk':
+        """Return a backup."""
+        twin = copy.copy(self)
+        twin.state = state_map.MemoryState()
+        for outcome, _proof in self.outcomes:
+            twin.state.update(outcome.changes.changes)
+        twin.nodes = state_map.SparseNodes()
+        state_map.build(_hasher(self), twin.nodes, twin.state.hashes())
+        twin.outcomes = list(self.outcomes)
+        twin.txids = dict(self.txids)
+        twin.records = {height: list(records)
+                        for height, records in self.records.items()}
+        return twin
+
+    def truncated(self, genesis: application.Head, height: int) -> 'Disk':
+        """Return the disk without its blocks above a height.
+
+        :param genesis: head of the empty chain
+        """
+        twin = self.copy()
+        twin.outcomes = []
+        twin.txids = {}
+        twin.head, twin.federation = genesis, self.genesis
+        twin.state = state_map.MemoryState()
+        for outcome, proof in self.outcomes[:height]:
+            twin.store(outcome, proof)
+            block = outcome.block
+            twin.head = application.Head(
+                block.header.height, block.digest, block.header.timestamp_ms,
+                block.header_bytes, proof)
+            if outcome.federation is not None:
+                twin.federation = outcome.federation
+        twin.nodes = state_map.SparseNodes()
+        state_map.build(_hasher(self), twin.nodes, twin.state.hashes())
+        return twin
+
+    def flip(self, draw: random.Random) -> bool:
+        """Change one bit of one vote record; return whether there is one."""
+        places = [(height, index) for height, records in sorted(
+                      self.records.items()) for index in range(len(records))]
+        if not places:
+            return False
+        height, index = draw.choice(places)
+        record = self.records[height][index]
+        data = bytearray(record if type(record) is bytes
+                         else messages.encode(record))
+        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        self.records[height][index] = bytes(data)
+        return True
+
+
+def _hasher(disk: Disk) -> hashing.Hasher:
+    return hashing.hasher(disk.genesis.chain_id)
