@@ -66,6 +66,9 @@ class Host(Protocol):
     def send(self, message: messages.Message, to: int | None) -> None:
         """Send a message to a member, or to all others."""
 
+    def peers_up(self) -> list[int]:
+        """Return the members whose link is up."""
+
     def request_expired(self, txid: bytes) -> None:
         """The leader passes over a transaction that all were told of."""
 
@@ -205,10 +208,15 @@ class Intake:
         entries, self._outgoing = self._outgoing, []
         leader = self._host.leader()
         now = time.monotonic()
+        if leader == self._host.member:
+            return
+        if leader is None or leader not in self._host.peers_up():
+            # Whoever leads next should know of them.
+            self._tell_all(entries, now)
+            return
         for entry in entries:
             entry.forwarded = now
-        if leader is not None and leader != self._host.member:
-            self._send(entries, leader, urgent=False)
+        self._send(entries, leader, urgent=False)
 
     def _send(self, entries: Sequence[pool_module.Entry], to: int | None,
               urgent: bool) -> None:
@@ -287,6 +295,12 @@ class Intake:
         leader = self._host.leader()
         if leader is not None and leader != self._host.member:
             self.resend(leader)
+
+    def lost(self, member: int) -> None:
+        """A member's link is down: if it leads, tell the others at once."""
+        if member == self._host.leader():
+            self._tell_all(self._pool.of_member(self._host.member)[
+                :limits.BLOCK_MAX_TRANSACTIONS], time.monotonic())
 
     def resend(self, member: int) -> None:
         """Hand everything accepted here to a member which has come up."""

@@ -46,7 +46,7 @@ class Pacemaker:
         :param heartbeat_ms: until the next heartbeat is due
         """
         if not current.views.active:
-            if current.views.quorum() is None:
+            if not current.views.wanted_by_quorum():
                 self.stop()
                 return
             phase = CHANGING

@@ -110,6 +110,16 @@ class Views:
         faults = self._federation.faults
         return later[faults] if len(later) > faults else None
 
+    def wanted_by_quorum(self) -> bool:
+        """Return whether a quorum asks for :attr:`view`, or a later one.
+
+        Members who hurried ahead count here, or those who wait for them
+        and those whom they wait for might wait for ever.
+        """
+        asking = sum(change.view >= self.view
+                     for change in self._wanted.values())
+        return asking >= self._federation.quorum
+
     def quorum(self) -> list[messages.ViewChange] | None:
         """Return the view changes for :attr:`view` if they are enough."""
         found = [change for _member, change in sorted(self._wanted.items())

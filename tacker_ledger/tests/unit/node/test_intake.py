@@ -38,6 +38,7 @@ class Host:
         self.leads = leader
         self.sent = []
         self.expired = []
+        self.up = [0, 2, 3]
 
     def now_ms(self):
         return ledgers.START_MS
@@ -50,6 +51,9 @@ class Host:
 
     def send(self, message, to):
         self.sent.append((message, to))
+
+    def peers_up(self):
+        return self.up
 
     def request_expired(self, txid):
         self.expired.append(txid)
@@ -190,6 +194,27 @@ class TestIntake(base.TestCase):
                 (messages.Transactions(True, (self.raw(one),)), None),
                 self.host.sent[-1])
         self.run_scenario(scenario, forward_after_seconds=0.005)
+
+    def test_a_leader_that_is_gone_is_not_waited_for(self):
+        self.host.up = [0, 3]
+        one, two = map(test_pool.transaction, ('one', 'two'))
+
+        async def scenario(made):
+            await made.submit([self.raw(one)])
+            while not self.host.sent:
+                await asyncio.sleep(0.001)
+            self.host.up.append(2)
+            await made.submit([self.raw(two)])
+            while len(self.host.sent) < 2:
+                await asyncio.sleep(0.001)
+            made.lost(0)
+            made.lost(2)
+        self.run_scenario(scenario)
+        self.assertEqual(
+            [(messages.Transactions(True, (self.raw(one),)), None),
+             (messages.Transactions(False, (self.raw(two),)), 2),
+             (messages.Transactions(True, (self.raw(one), self.raw(two))),
+              None)], self.host.sent)
 
     def test_full_blocks_make_members_patient(self):
         self.patch(intake, '_SWEEP_SECONDS', 0.001)
