@@ -13,6 +13,7 @@ from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.node import assembly
 from tacker_ledger.node.engine import base as engine_module
+from tacker_ledger.node import greeting
 
 if TYPE_CHECKING:
     from tacker_ledger.node import service
@@ -30,6 +31,8 @@ class EngineHost:
     def __init__(self, node: 'service.Node') -> None:
         self._node = node
         self._records: list[bytes] = []
+        #: What the vote log holds of each member, until the engine runs.
+        self._remembered: dict[int, bytes] = {}
         self.engine = self._make()
         #: Whether the engine may be told what happens.
         self.started = False
@@ -47,25 +50,30 @@ class EngineHost:
 
     def read_votes(self) -> None:
         """Read the vote log; a damaged one is none, and doubt."""
+        node = self._node
         try:
-            self._records = self._node.store.vote_records()
-            self._node.doubt.know(self._records)
+            kept = node.store.doubt()
+            if kept:
+                node.doubt.begin(kept)
+            self._records = node.store.vote_records()
+            node.doubt.know(self._records)
+            self._remembered = greeting.remembered(
+                node.application.h, node.application.head.height + 1,
+                self._records)
         except errors.CorruptStore as error:
             self._records = []
-            self._node.doubt.begin(error.message)
+            node.doubt.begin(error.message)
 
     async def start(self) -> None:
         """Begin with what :meth:`read_votes` has found."""
         node = self._node
-        if node.conf.node.end_doubt:
-            node.doubt.end()
         try:
             await self.engine.start(node.voting.may_vote())
         except errors.CorruptStore as error:
             # its records contradict each other: they say nothing
             self._records = []
-            if not node.conf.node.end_doubt:
-                node.doubt.begin(error.message)
+            node.doubt.begin(error.message)
+            node.voting.update()
             self.engine = self._make()
             await self.engine.start(node.voting.may_vote())
         self.started = True
@@ -88,7 +96,12 @@ class EngineHost:
             self.engine.request_expired(txid)
 
     def newest(self, member: int) -> bytes | None:
-        """Return the newest message of an identity, for a hello answer."""
+        """Return the newest message of an identity, for a hello answer.
+
+        Hellos are answered before the engine runs, by the vote log.
+        """
+        if not self.started:
+            return self._remembered.get(member)
         return self.engine.newest(member)
 
     # What the engine asks
@@ -105,7 +118,7 @@ class EngineHost:
                 ) -> 'asyncio.Future[None]':
         """See ``engine.base.Host``."""
         records = tuple(records)
-        self._node.doubt.know(records)
+        self._node.doubt.signed(records)
         return asyncio.wrap_future(self._node.store.persist(height, records))
 
     async def append(self, outcome: application_module.Outcome,

@@ -72,7 +72,10 @@ class Facade:
             'index_problem': node.indexer.problem,
             'admission': node.conf.node.admission,
             'storage_bytes': node.store.env.used_bytes(),
-            'voting': node.voting.may_vote(), 'doubt': node.doubt.reason,
+            'voting': node.voting.may_vote(),
+            'not_voting': node.voting.why_not(),
+            'doubt': node.doubt.reason,
+            'doubt_ends_height': node.doubt.ends_height,
             'healthy': node.ready and not node.closing and problem is None,
             'reason': self._reason()}
 

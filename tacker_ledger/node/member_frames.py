@@ -28,7 +28,11 @@ class MemberFrames:
             task.cancel()
 
     def on_consensus(self, member: int, message: messages.Message) -> None:
-        """A vote or the like."""
+        """A vote or the like; what binds counts from a held process alone.
+        """
+        if isinstance(message, messages.Recorded) and not (
+                self._node.hub.claims(member)):
+            return
         if self._node.consensus.started:
             self._node.consensus.engine.received(message, member)
 
@@ -69,10 +73,17 @@ class MemberFrames:
         self._node.doubt.shown(shown)
         self._node.voting.update()
 
+    def on_refused(self, member: int) -> None:
+        """A member holds another process of our identity."""
+        self._node.voting.refused(member)
+
     def on_up(self, member: int) -> None:
         """A link has come up."""
         node = self._node
+        if node.application.federation.member(member) is not None:
+            node.claim.up(member, node.claim.offer())
         node.registry.connected(member)
+        node.sync.connected(member)
         node.voting.update()
         if node.consensus.started:
             node.consensus.engine.connected(member)
@@ -80,9 +91,12 @@ class MemberFrames:
 
     def on_down(self, member: int) -> None:
         """A link is gone."""
+        self._node.claim.down(member)
+        self._node.doubt.lost(member)
         self._node.sync.forget(member)
         self._node.voting.update()
-        node.sync.connected(member)
+        if self._node.consensus.started:
+            self._node.intake.lost(member)
 
     def cut(self, member: int, reason: str) -> None:
         """End a member's link; it may come again."""

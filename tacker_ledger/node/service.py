@@ -20,6 +20,7 @@ from typing import Any
 from oslo_log import log as logging
 
 from tacker_ledger.core.consensus import catch_up
+from tacker_ledger.core.consensus import instances
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.crypto.providers import base as provider_module
@@ -86,8 +87,9 @@ class Node:
                                                 self.pool)
         assembly.check_place(conf, self.identity, self.application)
         self.doubt = doubt.Doubt(
-            self.application, self.provider, self.member,
-            self.provider.ed25519_public(self.identity.vote_seed))
+            self.application, self.provider, self._vote_keys,
+            self.store.keep_doubt, overruled=conf.node.end_doubt)
+        self.claim = instances.Claim(self.identity.instance)
         self.registry = registry.Registry(self.store, self.member,
                                           self.send_frame)
         self.index = indexing.open_index(conf)
@@ -96,8 +98,10 @@ class Node:
         self.indexer = indexing.make_indexer(self.index, self.query)
         self.consensus = engine_host.EngineHost(self)
         self.voting = voting.Voting(
-            self.application, self.doubt, lambda: len(self.hub.up()) + 1,
-            self.consensus.voting)
+            self.application, self.doubt, self.claim,
+            lambda: len(self.hub.up()) + 1, self.consensus.voting,
+            lambda reason, away: self.hub.release(reason, away),
+            conf.node.reconnect_max_seconds)
         self.writer = ledger_writer.LedgerWriter(self)
         self.intake = intake_module.Intake(
             self, self.provider, self.application, self.store.state,
@@ -125,10 +129,14 @@ class Node:
 
     def _make_hub(self) -> peers.PeerHub:
         greeter = greeting.Greeter(
-            self.application, self.provider, self.identity.instance,
-            self.member, self.identity.vote_seed, self.consensus.newest)
+            self.application, self.provider, self.claim, self.member,
+            self.identity.vote_seed, self.consensus.newest)
         return assembly.hub(self.conf, self.member,
                             switchboard.Switchboard(self.frames, greeter))
+
+    def _vote_keys(self) -> list[bytes]:
+        """Return the own vote keys that bind this member."""
+        return [self.provider.ed25519_public(self.identity.vote_seed)]
 
     def _socket_file(self) -> str:
         return self.conf.node.socket_file or os.path.join(
@@ -150,6 +158,7 @@ class Node:
         """
         federation = self.application.federation
         self.consensus.read_votes()
+        self.voting.update()
         self.heads.start()
         await self.hub.start(*self._bind_address(), identity_module.peer_list(
             self.conf, federation, self.member))
@@ -165,6 +174,7 @@ class Node:
         await self.registry.configure(identity_module.enrolled_keys(
             self.conf))
         await self.consensus.start()
+        self.voting.start()
         for member in self.hub.up():
             self.consensus.engine.connected(member)
         self.sync.start()
@@ -189,6 +199,7 @@ class Node:
         """Leave the federation in order; nothing is signed afterwards."""
         self.refuse()
         await self.consensus.engine.stop()
+        await self.voting.stop()
         await self.intake.stop()
         await self.sync.stop()
         await self._local.stop()

@@ -135,7 +135,9 @@ class NodeFacade(Protocol):
         ``pool`` (``transactions``, ``bytes``, ``max_transactions``,
         ``max_bytes``), ``peers_up``, ``quorum``, ``has_quorum``,
         ``instance``, ``version``, ``index_height``, ``index_problem``,
-        ``admission``, ``storage_bytes``, ``voting``, ``doubt`` (why it
+        ``admission``, ``storage_bytes``, ``voting``,
+        ``not_voting`` (why, for people), ``doubt_ends_height`` (None: not
+        known, or never by itself), ``doubt`` (why it
         observes only, else empty), ``healthy`` and ``reason`` (text, empty
         when healthy).
         """

@@ -43,6 +43,9 @@ class Parts(Protocol):
     def on_shown(self, shown: greeting_module.Shown) -> None:
         """A member's answer to our hello was good."""
 
+    def on_refused(self, member: int) -> None:
+        """A member holds another process of our identity."""
+
     def on_up(self, member: int) -> None:
         """A link has come up."""
 
@@ -65,6 +68,7 @@ class Switchboard:
         self._parts = parts
         self._greeter = greeter
         self._faults: dict[int, int] = {}
+        self._claimed: dict[int, int] = {}
 
     def hello(self, member: int, nonce: bytes) -> bytes:
         """See ``link.Handler``."""
@@ -73,7 +77,7 @@ class Switchboard:
     def read_hello(self, member: int, frame: bytes) -> link.Greeting:
         """See ``link.Handler``."""
         hello = self._greeter.read_hello(member, frame)
-        self._parts.on_claim(member, hello.head_height)
+        self._claimed[member] = hello.head_height
         return link.Greeting(hello.instance, hello.nonce)
 
     def answer(self, member: int, greeting: link.Greeting,
@@ -83,11 +87,18 @@ class Switchboard:
 
     def check_answer(self, member: int, nonce: bytes, frame: bytes) -> None:
         """See ``link.Handler``."""
-        self._parts.on_shown(self._greeter.check_answer(member, nonce, frame))
+        try:
+            shown = self._greeter.check_answer(member, nonce, frame)
+        except errors.Duplicate:
+            self._parts.on_refused(member)
+            raise
+        if shown is not None:
+            self._parts.on_shown(shown)
 
     def peer_up(self, member: int, instance: bytes) -> None:
         """See ``link.Handler``."""
         self._faults[member] = 0
+        self._parts.on_claim(member, self._claimed.pop(member, 0))
         self._parts.on_up(member)
 
     def peer_down(self, member: int) -> None:

@@ -27,8 +27,10 @@ from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import payload
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.storage import chain as chain_module
+from tacker_ledger.storage import doubt
 from tacker_ledger.storage import enrolments
 from tacker_ledger.storage import environment
+from tacker_ledger.storage import head_mark
 from tacker_ledger.storage import lock
 from tacker_ledger.storage import state
 from tacker_ledger.storage import votes
@@ -82,6 +84,8 @@ class LedgerStore:
             opened.callback(self.nodes.close)
             self.tree = state_map.StateMap(self.h, self.nodes, self.state)
             self._open_map()
+            self._mark = head_mark.HeadMark(path)
+            opened.callback(self._mark.close)
             self._writer = writer.Writer(self.env)
             self._writer.start()
             self._opened = opened.pop_all()
@@ -154,6 +158,14 @@ class LedgerStore:
         with self.env.read() as txn:
             return self.votes.load(txn)
 
+    def doubt(self) -> str:
+        """Return why the vote log may lack votes; '' if it does not.
+
+        :raises CorruptStore: what is kept about it is damaged
+        """
+        with self.env.read() as txn:
+            return doubt.read(self.env, txn)
+
     # Writing
 
     def append(self, run: Sequence[tuple[application.Outcome, bytes]]
@@ -176,6 +188,7 @@ class LedgerStore:
             for outcome, _ in run:
                 self.tree.commit(outcome.overlay)
             self.state.moved()
+            self._mark.write(stored[-1].height)
 
         return self._writer.submit(job, after)
 
@@ -185,6 +198,11 @@ class LedgerStore:
         records = tuple(records)
         return self._writer.submit(
             lambda txn: self.votes.add(txn, height, records))
+
+    def keep_doubt(self, reason: str) -> concurrent.futures.Future[None]:
+        """Keep why the vote log may lack votes; '' when that is over."""
+        return self._writer.submit(
+            lambda txn: doubt.write(self.env, txn, reason))
 
     def write(self, job: Callable[[lmdb.Transaction], object]
               ) -> concurrent.futures.Future[object]:

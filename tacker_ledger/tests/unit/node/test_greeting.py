@@ -3,6 +3,7 @@
 
 import dataclasses
 
+from tacker_ledger.core.consensus import instances
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
 from tacker_ledger.node import greeting
@@ -16,7 +17,7 @@ NONCE = b'n' * 16
 
 def instance(member: int) -> bytes:
     """Return the instance of a member."""
-    return bytes([member]) * 16
+    return bytes([member + 1]) * 16
 
 
 class GreetingCase(base.TestCase):
@@ -26,11 +27,11 @@ class GreetingCase(base.TestCase):
         self.made = federations.genesis()
         self.ledger = ledgers.Ledger(self.made)
 
-    def greeter(self, member: int, made=None, ledger=None):
+    def greeter(self, member: int, made=None, ledger=None, claim=None):
         made = made or self.made
         return greeting.Greeter(
             (ledger or self.ledger).application, federations.PROVIDER,
-            instance(member), member, made.sites[member].vote_seed,
+            claim or instances.Claim(instance(member)), member, made.sites[member].vote_seed,
             lambda about: f'vote of {about}'.encode())
 
 
@@ -83,3 +84,86 @@ class TestGreeter(GreetingCase):
                  errors.Malformed)):
             self.assertRaises(error, self.greeter(0).check_answer, member,
                               nonce, frame)
+
+    def test_who_is_in_doubt_claims_nothing(self):
+        claim = instances.Claim(instance(0))
+        greeter = self.greeter(0, claim=claim)
+        claimed, nobody = (self.greeter(1).answer(
+            0, link.Greeting(held, NONCE), held)
+            for held in (instance(0), instances.NOBODY))
+        claim.observe(True)
+        self.assertEqual(instances.NOBODY,
+                         messages.decode(greeter.hello(NONCE)).instance)
+        greeter.check_answer(1, NONCE, nobody)
+        # an answer to what was offered before ends the connection
+        self.assertRaises(errors.Busy, greeter.check_answer, 1, NONCE,
+                          claimed)
+        claim.observe(False)
+        greeter.check_answer(1, NONCE, claimed)
+        self.assertRaises(errors.Busy, greeter.check_answer, 1, NONCE,
+                          nobody)
+
+    def test_what_is_too_large_is_not_shown(self):
+        greeter = greeting.Greeter(
+            self.ledger.application, federations.PROVIDER,
+            instances.Claim(instance(1)), 1, self.made.sites[1].vote_seed,
+            lambda about: bytes(9 * 1024 * 1024))
+        answer = greeter.answer(0, link.Greeting(instance(0), NONCE),
+                                instance(0))
+        self.assertIsNone(
+            self.greeter(0).check_answer(1, NONCE, answer).newest)
+
+
+class TestRemembered(GreetingCase):
+    """What a process shows of others before its engine runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.block = self.ledger.propose().block
+
+    def vote(self, cls, member, view=0):
+        signature = self.made.sites[member].sign_vote(messages.vote_message(
+            self.made.h, cls.KIND, 1, view, self.block.digest))
+        if cls is messages.PrePrepare:
+            return cls(1, view, member, self.block.to_bytes(), signature)
+        return cls(1, view, member, self.block.digest[:8], signature)
+
+    def remembered(self, *records, height=1):
+        return {member: messages.decode(shown) for member, shown
+                in greeting.remembered(
+                    self.made.h, height,
+                    map(messages.encode, records)).items()}
+
+    def test_the_newest_of_each_member(self):
+        found = self.remembered(
+            self.vote(messages.Commit, 2), self.vote(messages.Prepare, 2),
+            self.vote(messages.PrePrepare, 0),
+            self.vote(messages.Prepare, 3))
+        self.assertEqual(
+            {0: messages.PrePrepare.KIND, 2: messages.Commit.KIND,
+             3: messages.Prepare.KIND},
+            {member: shown.kind for member, shown in found.items()})
+        for member, shown in found.items():
+            self.assertTrue(federations.PROVIDER.verify_raw_ed25519(
+                self.made.sites[member].member.vote_key,
+                messages.vote_message(self.made.h, shown.kind, 1, 0,
+                                      shown.digest), shown.signature))
+
+    def test_a_view_change_is_shown_as_it_is(self):
+        change = messages.ViewChange(1, 1, 2, b'head', None, bytes(64))
+        found = self.remembered(self.vote(messages.Commit, 2), change)
+        self.assertEqual({2: change}, found)
+
+    def test_a_vote_whose_block_is_gone_cannot_be_verified(self):
+        self.assertEqual({}, self.remembered(self.vote(messages.Commit, 2)))
+
+    def test_other_heights_are_over(self):
+        self.assertEqual({}, self.remembered(
+            self.vote(messages.PrePrepare, 0), height=2))
+
+    def test_a_damaged_log(self):
+        self.assertRaises(errors.CorruptStore, greeting.remembered,
+                          self.made.h, 1, [b'junk'])
+        self.assertRaises(
+            errors.CorruptStore, self.remembered, messages.PrePrepare(
+                1, 0, 0, b'no block', bytes(64)))

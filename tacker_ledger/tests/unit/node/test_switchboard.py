@@ -2,6 +2,7 @@
 """Tests of where frames go."""
 
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core import errors
 from tacker_ledger.node import gossip
 from tacker_ledger.node import switchboard
 from tacker_ledger.tests.unit.node import test_greeting
@@ -31,12 +32,22 @@ class TestSwitchboard(test_greeting.GreetingCase):
     def test_a_greeting(self):
         found = self.board.read_hello(0, self.greeter(0).hello(NONCE))
         self.assertEqual(link.Greeting(instance(0), NONCE), found)
-        self.assertEqual([('on_claim', 0, 0)], self.parts.calls)
+        self.assertEqual([], self.parts.calls)
         self.greeter(1).read_hello(1, self.board.hello(0, NONCE))
         answer = self.greeter(0).answer(
             1, link.Greeting(instance(1), NONCE), instance(1))
         self.board.check_answer(0, NONCE, answer)
         self.assertEqual('on_shown', self.parts.calls[-1][0])
+        self.board.peer_up(0, instance(0))
+        self.assertEqual([('on_claim', 0, 0), ('on_up', 0)],
+                         self.parts.calls[-2:])
+
+    def test_an_answer_that_names_another_process(self):
+        answer = self.greeter(0).answer(
+            1, link.Greeting(instance(1), NONCE), b'x' * 16)
+        self.assertRaises(errors.Duplicate, self.board.check_answer, 0,
+                          NONCE, answer)
+        self.assertEqual([('on_refused', 0)], self.parts.calls)
 
     def test_each_frame_goes_to_its_part(self):
         vote = messages.Commit(1, 0, 2, bytes(8), bytes(64))
