@@ -38,6 +38,7 @@ import zlib
 import lmdb
 
 from tacker_ledger.core import errors
+from tacker_ledger.storage import head_mark
 
 FORMAT = b'tacker-ledger/2'
 #: Its values have no checksums.
@@ -49,10 +50,11 @@ CHECK_BYTES = 4
 #: (height, index) of a transaction
 PLACE = struct.Struct('>QI')
 
-_DIRECTORY = 'ledger.mdb'
+DIRECTORY = 'ledger.mdb'
 NAMES = ('meta', 'headers', 'bodies', 'txids', 'state', 'history',
-          'federations', 'votes', 'enrolments', 'addressed', 'usage',
-          'evidence')
+         'federations', 'votes', 'enrolments', 'addressed', 'usage',
+         'evidence')
+_VOTES = 'votes'
 _MAX_READERS = 512
 _FORMAT_KEY = b'format'
 _CHAIN_KEY = b'chain-id'
@@ -63,11 +65,13 @@ class Database:
     """One named database.
 
     :param seed: what its records' checksums start from
+    :param directory: the data directory
     """
 
     name: str
     handle: Any
     seed: int
+    directory: pathlib.Path
 
 
 def _checksum(database: Database, key: bytes, value: bytes) -> bytes:
@@ -82,10 +86,17 @@ def _checked(database: Database, key: bytes, stored: bytes) -> bytes:
     """
     value = stored[:-CHECK_BYTES]
     if stored[-CHECK_BYTES:] != _checksum(database, key, value):
-        raise errors.CorruptStore(
-            f'A record of the database {database.name} is damaged.',
-            database=database.name, key=key.hex())
+        raise _damaged(database, key)
     return value
+
+
+def _damaged(database: Database, key: bytes) -> errors.CorruptStore:
+    message = f'A record of the database {database.name} is damaged.'
+    if database.name != _VOTES:
+        # damage to votes is doubt, and no damage to the chain
+        head_mark.suspect(database.directory, message)
+    return errors.CorruptStore(message, database=database.name,
+                               key=key.hex())
 
 
 def get(txn: lmdb.Transaction, database: Database,
@@ -134,6 +145,25 @@ def scan(txn: lmdb.Transaction, database: Database, start: bytes = b'',
                     database, cast(bytes, key), cast(bytes, stored))
 
 
+def between(cursor: lmdb.Cursor, database: Database, start: bytes,
+            last_prefix: bytes) -> list[tuple[bytes, bytes]]:
+    """Return (key, value) ascending from ``start`` to a prefix.
+
+    :param cursor: of the database; moved
+    :param last_prefix: keys that begin so are the last ones
+    """
+    found: list[tuple[bytes, bytes]] = []
+    more = cursor.set_range(start)
+    size = len(last_prefix)
+    while more:
+        key, stored = cursor.item()
+        if key[:size] > last_prefix:
+            break
+        found.append((key, _checked(database, key, stored)))
+        more = cursor.next()
+    return found
+
+
 def last(txn: lmdb.Transaction, database: Database,
          before: bytes | None = None) -> tuple[bytes, bytes] | None:
     """Return the last (key, value), or the last one below ``before``.
@@ -141,14 +171,44 @@ def last(txn: lmdb.Transaction, database: Database,
     :raises CorruptStore: the record is damaged
     """
     with txn.cursor(db=database.handle) as cursor:
-        if before is not None and cursor.set_range(before):
-            found = cursor.prev()
-        else:
-            found = cursor.last()
-        if not found:
+        if not _to_last(cursor, before):
             return None
         key = cast(bytes, cursor.key())
         return key, _checked(database, key, cast(bytes, cursor.value()))
+
+
+def last_key(txn: lmdb.Transaction, database: Database,
+             before: bytes | None = None) -> bytes | None:
+    """Return the last key, or the last one below ``before``.
+
+    Its value is not looked at, so it may be a damaged one.
+    """
+    with txn.cursor(db=database.handle) as cursor:
+        return cast(bytes, cursor.key()) if _to_last(
+            cursor, before) else None
+
+
+def _to_last(cursor: lmdb.Cursor, before: bytes | None) -> bool:
+    if before is not None and cursor.set_range(before):
+        return cursor.prev()
+    return cursor.last()
+
+
+def reserve(path: str | os.PathLike[str]) -> None:
+    """Give a sparse file its blocks on the disk.
+
+    Writing to a mapped page that has no block while the disk is full ends
+    the process by SIGBUS; asking for the blocks first is an ordinary error.
+
+    :raises OSError: there is no room, or no file
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size:
+            os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
 
 
 class Environment:
@@ -158,16 +218,18 @@ class Environment:
     :param max_bytes: bound on the size of the database
     :param readonly: open an existing environment for reading
     :param sync: force each commit to disk
+    :param lock: False: nobody writes meanwhile, and the file of LMDB's
+        locks is left alone
     :raises CorruptStore: it is none of ours, or cannot be opened
-    :raises NotFound: it is read only and does not exist
+    :raises NotFound: it is read only and does not exist, or is empty
     """
 
     def __init__(self, directory: str | os.PathLike[str], *,
                  max_bytes: int = 1 << 38, readonly: bool = False,
-                 sync: bool = True) -> None:
+                 sync: bool = True, lock: bool = True) -> None:
         self.directory = pathlib.Path(directory)
         self.readonly = readonly
-        path = self.directory / _DIRECTORY
+        path = self.directory / DIRECTORY
         if readonly and not path.exists():
             raise errors.NotFound(f'There is no chain in {directory}.')
         try:
@@ -176,7 +238,12 @@ class Environment:
             self._lmdb = lmdb.open(
                 str(path), map_size=max_bytes, max_dbs=len(NAMES) + 4,
                 max_readers=_MAX_READERS, readonly=readonly, sync=sync,
-                metasync=sync, readahead=False, create=not readonly)
+                metasync=sync, readahead=False, create=not readonly,
+                lock=lock)
+            if readonly and not self._lmdb.stat()['entries']:
+                raise errors.NotFound(f'The chain in {directory} is empty.')
+            if not readonly:
+                reserve(path / 'lock.mdb')
             self._open_databases()
         except (lmdb.Error, OSError) as error:
             raise errors.CorruptStore(
@@ -184,11 +251,14 @@ class Environment:
             ) from error
 
     def _open_databases(self) -> None:
-        databases = {
-            name: Database(name, self._lmdb.open_db(
-                name.encode(), create=not self.readonly),
-                zlib.crc32(name.encode()))
-            for name in NAMES}
+        # all of them or none, should the process end here
+        with (contextlib.nullcontext() if self.readonly
+              else self._lmdb.begin(write=True)) as txn:
+            databases = {
+                name: Database(name, self._lmdb.open_db(
+                    name.encode(), txn=txn, create=not self.readonly),
+                    zlib.crc32(name.encode()), self.directory)
+                for name in NAMES}
         self.databases = databases
         self.meta = databases['meta']
         self.headers = databases['headers']
@@ -214,6 +284,7 @@ class Environment:
         try:
             yield transaction
         except lmdb.Error as error:
+            head_mark.suspect(self.directory, str(error))
             raise errors.CorruptStore(
                 f'The chain cannot be read: {error}') from error
         finally:
@@ -242,14 +313,18 @@ class Environment:
         with self.read() as transaction:
             if transaction.get(_FORMAT_KEY,
                                db=self.meta.handle) == _FORMAT_BEFORE:
-                stored, chain = _FORMAT_BEFORE, None
-            else:
-                stored = get(transaction, self.meta, _FORMAT_KEY)
-                chain = get(transaction, self.meta, _CHAIN_KEY)
-        if stored is None and not self.readonly:
+                raise errors.UnsupportedVersion(
+                    f'{self.directory} was written by an earlier release.')
+            stored = get(transaction, self.meta, _FORMAT_KEY)
+            chain = get(transaction, self.meta, _CHAIN_KEY)
+            new = last_key(transaction, self.headers) is None
+        if stored is None and new and not self.readonly:
             with self.write() as transaction:
                 put(transaction, self.meta, _FORMAT_KEY, FORMAT)
                 put(transaction, self.meta, _CHAIN_KEY, chain_id)
+        elif stored is None:
+            raise errors.CorruptStore(
+                f'{self.directory} does not say which format it has.')
         elif stored != FORMAT:
             raise errors.UnsupportedVersion(
                 f'{self.directory} has a format this release does not know.')
@@ -274,6 +349,23 @@ class Environment:
         used: int = (info['last_pgno'] + 1) * page
         return used
 
+    def sync(self) -> None:
+        """Force everything to disk.
+
+        :raises StorageFailed: the disk refuses
+        """
+        try:
+            self._lmdb.sync(True)
+        except lmdb.Error as error:
+            raise errors.StorageFailed(
+                f'The chain cannot be written: {error}') from error
+
     def close(self) -> None:
         """Close; nothing may use it afterwards."""
         self._lmdb.close()
+
+    def __enter__(self) -> 'Environment':
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()

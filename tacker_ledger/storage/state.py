@@ -10,8 +10,10 @@ damage.  Whether the array belongs to the chain's head is noted in LMDB
 """
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import errno
+import functools
 import hashlib
 import mmap
 import os
@@ -33,13 +35,25 @@ _CLEAN_KEY = b'state-map-clean'
 _PREFIX_SHIFT = 24 - DEPTH
 
 
+def is_clean(env: environment.Environment, txn: lmdb.Transaction) -> bool:
+    """Return whether a store was closed in order, its array in step."""
+    return environment.get(txn, env.meta, _CLEAN_KEY) == b'1'
+
+
+def mark(env: environment.Environment, txn: lmdb.Transaction,
+         clean: bool) -> None:
+    """Note whether the array is in step with the values."""
+    environment.put(txn, env.meta, _CLEAN_KEY, b'1' if clean else b'0')
+
+
 class MappedNodes:
-    """The array of inner nodes in a sparse, mapped file of 64 MiB.
+    """The array of inner nodes in a mapped file of 64 MiB.
 
     :param path: the file; made when it does not exist
     :param readonly: map it for reading
     :raises CorruptStore: the file has another size
     :raises NotFound: it is read only and does not exist
+    :raises StorageFailed: the disk has no room for it
     """
 
     def __init__(self, path: str | os.PathLike[str],
@@ -55,13 +69,20 @@ class MappedNodes:
             #: Its content has to be built: it was not left by this class.
             self.fresh = size != _FILE_BYTES
             if self.fresh and not readonly:
+                os.ftruncate(descriptor, 0)
                 os.ftruncate(descriptor, _FILE_BYTES)
             elif self.fresh:
                 raise errors.CorruptStore(
                     f'State map {path} has {size} bytes.')
+            if not readonly:
+                # a full disk must show here, not at a write to a hole
+                os.posix_fallocate(descriptor, 0, _FILE_BYTES)
             self._map = mmap.mmap(
                 descriptor, _FILE_BYTES,
                 access=mmap.ACCESS_READ if readonly else mmap.ACCESS_WRITE)
+        except OSError as error:
+            raise errors.StorageFailed(
+                f'State map {path}: {error.strerror}.') from error
         finally:
             os.close(descriptor)
         self._path = path
@@ -75,6 +96,13 @@ class MappedNodes:
         """Change node ``index``."""
         at = index * NODE_BYTES
         self._map[at:at + NODE_BYTES] = digest
+
+    def update(self, nodes: Mapping[int, bytes]) -> None:
+        """Change many nodes: a block brings thousands."""
+        mapped = self._map
+        for index, digest in nodes.items():
+            at = index * NODE_BYTES
+            mapped[at:at + NODE_BYTES] = digest
 
     def clear(self) -> None:
         """Make every node zeros again.
@@ -164,13 +192,12 @@ class StateStore:
     def clean(self) -> bool:
         """Return whether the array was left in step with the values."""
         with self._env.read() as txn:
-            return environment.get(txn, self._env.meta, _CLEAN_KEY) == b'1'
+            return is_clean(self._env, txn)
 
     def mark(self, clean: bool) -> None:
         """Note, durably, whether the array is in step with the values."""
         with self._env.write() as txn:
-            environment.put(txn, self._env.meta, _CLEAN_KEY,
-                            b'1' if clean else b'0')
+            mark(self._env, txn, clean)
 
 
 class StateSnapshot:
@@ -181,20 +208,26 @@ class StateSnapshot:
         self._env = env
         self._txn = txn
 
+    @functools.cached_property
+    def _buckets(self) -> lmdb.Cursor:
+        """One cursor for all buckets: opening it costs more than using it.
+
+        It ends with the transaction.
+        """
+        return self._txn.cursor(db=self._env.state.handle)
+
     def get(self, state_key: bytes) -> bytes | None:
         """Return the value of a state key (``StateView``)."""
         return environment.get(self._txn, self._env.state, state_key)
 
     def bucket(self, prefix20: int) -> list[tuple[bytes, bytes]]:
         """Return (key, value hash) of a bucket, sorted by key."""
-        start = (prefix20 << _PREFIX_SHIFT).to_bytes(3, 'big')
-        found = []
-        for key, value in environment.scan(self._txn, self._env.state,
-                                           start):
-            if int.from_bytes(key[:3], 'big') >> _PREFIX_SHIFT != prefix20:
-                break
-            found.append((key, hashlib.sha256(value).digest()))
-        return found
+        start = prefix20 << _PREFIX_SHIFT
+        last = (start | (1 << _PREFIX_SHIFT) - 1).to_bytes(3, 'big')
+        return [(key, hashlib.sha256(value).digest())
+                for key, value in environment.between(
+                    self._buckets, self._env.state,
+                    start.to_bytes(3, 'big'), last)]
 
     def hashes(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value hash) of everything, sorted by key."""

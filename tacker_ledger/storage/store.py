@@ -186,7 +186,7 @@ class LedgerStore:
 
         def after() -> None:
             for outcome, _ in run:
-                self.tree.commit(outcome.overlay)
+                self.nodes.update(outcome.overlay.node_updates)
             self.state.moved()
             self._mark.write(stored[-1].height)
 

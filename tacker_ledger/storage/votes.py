@@ -32,11 +32,12 @@ class VoteLog:
     def add(self, txn: lmdb.Transaction, height: int,
             records: Sequence[bytes]) -> None:
         """Add records of a height."""
-        last = environment.last(txn, self._env.votes,
-                                _KEY.pack(height + 1, 0))
+        # what is damaged there must not stop those that follow
+        last = environment.last_key(txn, self._env.votes,
+                                    _KEY.pack(height + 1, 0))
         number = 0
         if last is not None:
-            at, newest = _KEY.unpack(last[0])
+            at, newest = _KEY.unpack(last)
             number = newest + 1 if at == height else 0
         for offset, record in enumerate(records):
             environment.put(txn, self._env.votes,
@@ -60,12 +61,8 @@ class VoteLog:
     def prune(self, txn: lmdb.Transaction, height: int) -> None:
         """Delete the records up to and including a height."""
         end = _KEY.pack(height + 1, 0)
-        keys = []
-        for key, _ in environment.scan(txn, self._env.votes):
-            if key >= end:
-                break
-            keys.append(key)
-        for key in keys:
+        while (key := environment.last_key(txn, self._env.votes,
+                                           end)) is not None:
             environment.delete(txn, self._env.votes, key)
 
 
