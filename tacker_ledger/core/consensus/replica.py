@@ -282,7 +282,7 @@ class Replica:
             self._where.show_behind(member, message.height)
         else:
             self._round.views.add_change(message)
-            if message.view <= self.view:
+            if not self._round.views.may_enter(message.view):
                 self._where.show_view(self._round, self._ledger.head, member)
 
     def _received_new_view(self, message: messages.NewView, member: int

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One replica among members whose every word the test decides."""
 
+import dataclasses
+
 from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import replica
@@ -63,6 +65,33 @@ class Votes:
                 for member in members))
 
 
+    def change(self, member: int, view: int = 1, prepared=None, head=None,
+               height: int = 1) -> messages.ViewChange:
+        """Return a member's view change.
+
+        :param head: (header, certificate) before the height in flight;
+            None for genesis
+        """
+        if head is None:
+            head = (block_module.genesis_header(
+                self.h, self.made.federation).to_bytes(), b'')
+        return self._signed(messages.ViewChange(
+            height, view, member, messages.head_pair(*head), prepared,
+            bytes(64)))
+
+    def new_view(self, member: int, changes, header=None
+                 ) -> messages.NewView:
+        """Return a leader's new view."""
+        return self._signed(messages.NewView(
+            changes[0].height, changes[0].view, member,
+            tuple(map(messages.encode, changes)), header, bytes(64)))
+
+    def _signed(self, message):
+        return dataclasses.replace(
+            message, signature=self.made.sites[message.member].sign_vote(
+                messages.signed_part(self.h, message)))
+
+
 class Scene(Votes):
     """A replica of one member, the ledger under it, and its effects.
 
@@ -101,6 +130,8 @@ class Scene(Votes):
 
         Those on the timer of the view are left out: see ``view_timer_ms``.
         """
+        if event == effects.Timer(effects.TIMER_VIEW):
+            self.view_timer_ms = None
         found = []
         for effect in self.replica.step(event, self.now_ms):
             match effect:
