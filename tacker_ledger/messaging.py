@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RPC inside the cloud: topics, versions and the client of a node.
+"""RPC and notifications inside the cloud: topics, versions, clients.
 
 Services of the cloud talk to a node over oslo.messaging (topic
 ``tacker_ledger.node``).  Where no ``transport_url`` is set nothing of this
@@ -7,14 +7,20 @@ is used: a door inside the node's process calls the façade itself.
 
 Bytes travel as hexadecimal (ids) or base64 (submissions).  A refusal comes
 back as the error it is, with its stable code.
+
+Notifications go to the topics of ``[oslo_messaging_notifications]``, as those
+of other services do; what they say is the business of who sends them.
 """
 
 import base64
 from collections.abc import Sequence
+import queue
+import threading
 from typing import Any
 import warnings
 
 from oslo_config import cfg
+from oslo_log import log as logging
 from oslo_service import backend
 
 # oslo.messaging imports oslo.service, which would take eventlet where
@@ -36,8 +42,16 @@ except ImportError:
 
 from tacker_ledger.core import errors  # noqa: E402
 
+LOG = logging.getLogger(__name__)
+
 NODE_TOPIC = 'tacker_ledger.node'
 NODE_VERSION = '1.0'
+#: Named before the member in the publisher's id.
+PUBLISHER = 'tacker-ledger-node'
+_NOTIFICATIONS = 'oslo_messaging_notifications'
+_NOTIFICATIONS_MAX_COUNT = 1_000
+_NOTIFICATION_RETRIES = 2
+_STOP_SECONDS = 5.0
 
 
 def register_options(conf: Any) -> None:
@@ -74,6 +88,13 @@ def get_transport(conf: Any) -> Any:
         raise errors.BadOption(
             f'Option transport_url: {error}', option='transport_url',
             group='DEFAULT') from error
+
+
+def sends_notifications(conf: Any) -> bool:
+    """Return whether the configuration says where notifications go."""
+    options = conf[_NOTIFICATIONS]
+    return bool(is_configured(conf) or options.transport_url
+                or options.driver)
 
 
 def node_target(server: str | None = None) -> Any:
@@ -181,3 +202,75 @@ class NodeClient:
         """
         found: list[dict[str, Any]] = self._call('search', **conditions)
         return found
+
+
+class Notifier:
+    """Sends notifications from a thread of its own.
+
+    Whoever notifies never waits: what a broker that is away cannot take in
+    time is dropped, and said so.
+
+    :param conf: with all options registered; driver, topics and retries are
+        those of ``[oslo_messaging_notifications]``, the driver
+        ``messagingv2`` where it names none
+    :param host: the member's name
+    :raises BadOption: the transport URL is wrong or its driver is missing
+    """
+
+    def __init__(self, conf: Any, host: str) -> None:
+        try:
+            self._transport = oslo_messaging.get_notification_transport(conf)
+        except (oslo_messaging.InvalidTransportURL,
+                oslo_messaging.DriverLoadFailure) as error:
+            raise errors.BadOption(
+                f'Option transport_url: {error}', option='transport_url',
+                group=_NOTIFICATIONS) from error
+        chosen = conf[_NOTIFICATIONS].driver
+        self._notifier = oslo_messaging.Notifier(
+            self._transport, publisher_id=f'{PUBLISHER}.{host}',
+            driver=None if chosen else 'messagingv2',
+            retry=_NOTIFICATION_RETRIES)
+        self._queue: queue.Queue[tuple[str, dict[str, Any], bool] | None] = (
+            queue.Queue(_NOTIFICATIONS_MAX_COUNT))
+        self._dropped = 0
+        self._thread = threading.Thread(
+            target=self._run, name='notifications', daemon=True)
+
+    def start(self) -> None:
+        """Send from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send what waits, as far as that takes no more than seconds."""
+        try:
+            self._queue.put(None, timeout=_STOP_SECONDS)
+        except queue.Full:
+            return  # the broker is away; the thread ends with the process
+        self._thread.join(_STOP_SECONDS)
+        if not self._thread.is_alive():
+            self._transport.cleanup()
+
+    def notify(self, event_type: str, payload: dict[str, Any], *,
+               is_error: bool = False) -> None:
+        """Send a notification when the broker takes it; returns at once."""
+        try:
+            self._queue.put_nowait((event_type, payload, is_error))
+        except queue.Full:
+            self._dropped += 1
+            if self._dropped == 1:
+                LOG.error('The broker takes no notifications: they are '
+                          'dropped until it does')
+        else:
+            if self._dropped:
+                LOG.warning('The broker takes notifications again, %s were '
+                            'dropped', self._dropped)
+                self._dropped = 0
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            event_type, payload, is_error = item
+            try:
+                (self._notifier.error if is_error else self._notifier.info)(
+                    {}, event_type, payload)
+            except Exception:  # noqa: BLE001 - no broker may stop a node
+                LOG.exception('Notification %s is lost', event_type)

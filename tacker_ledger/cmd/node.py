@@ -24,8 +24,10 @@ from tacker_ledger import conf as conf_module
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core import errors
 from tacker_ledger import messaging
+from tacker_ledger.node import broker
 from tacker_ledger.node import identity
 from tacker_ledger.node import indexing
+from tacker_ledger.node import notices
 from tacker_ledger.node import rpc
 from tacker_ledger.node import service
 from tacker_ledger import version
@@ -40,7 +42,23 @@ SWITCH_SECONDS = 0.0005
 async def serve(conf: Any) -> None:
     """Run a node with its doors until a signal ends it."""
     own = identity.load(conf)
-    node = service.Node(conf, own)
+    with contextlib.ExitStack() as stack:
+        await _serve(service.Node(conf, own, told=_sink(conf, own, stack)),
+                     conf)
+
+
+def _sink(conf: Any, own: identity.NodeIdentity,
+          stack: contextlib.ExitStack) -> notices.Sink:
+    """Return where notifications go; what is started ends with the stack."""
+    if not messaging.sends_notifications(conf):
+        return notices.LogSink()
+    notifier = messaging.Notifier(conf, own.name)
+    notifier.start()
+    stack.callback(notifier.stop)
+    return broker.BrokerSink(notifier)
+
+
+async def _serve(node: service.Node, conf: Any) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -140,14 +140,12 @@ class EngineHost:
 
     def keep_evidence(self, record: bytes, member: int) -> None:
         """See ``engine.base.Host``."""
-        LOG.error('Member %s has signed two different votes: kept as '
-                  'evidence', member)
         self._node.store.add_evidence(record)
+        self._node.watch.evidence(record)
 
     def note_refusal(self, member: int, code: str, reason: str) -> None:
         """See ``engine.base.Host``."""
-        LOG.warning('Refused what member %s sent: %s: %s', member, code,
-                    reason)
+        self._node.refusals.note(member, code, reason)
 
     def behind(self, member: int, height: int) -> None:
         """See ``engine.base.Host``: it has committed up to one below."""
@@ -156,12 +154,7 @@ class EngineHost:
     def view_changed(self, height: int, view: int, leader: int,
                      active: bool, reason: str) -> None:
         """See ``engine.base.Host``."""
-        if active:
-            LOG.warning('Height %s: member %s leads view %s: %s', height,
-                        leader, view, reason)
-        else:
-            LOG.warning('Height %s: asking for view %s, led by member %s: '
-                        '%s', height, view, leader, reason)
+        self._node.watch.view_changed(height, view, leader, active, reason)
         self._node.intake.view_changed()
 
     def halted(self, code: str, reason: str) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 from typing import TYPE_CHECKING
 
-from tacker_ledger.core.consensus import evidence
 from tacker_ledger.core import errors
 from tacker_ledger.core import limits
+from tacker_ledger.node import status as status_module
 from tacker_ledger.node import submit as submit_module
-from tacker_ledger import version
 
 if TYPE_CHECKING:
     from tacker_ledger.node import service
@@ -48,52 +47,11 @@ class Facade:
 
     async def status(self) -> dict[str, Any]:
         """See ``submit.NodeFacade``."""
-        node = self._node
-        head = node.application.head
-        federation = node.application.federation
-        up = node.hub.up()
-        problem = node.voting.problem
-        return {
-            'name': node.identity.name, 'member': node.member,
-            'members': federation.size,
-            'chain_id': node.query.chain_id.hex(),
-            'epoch': federation.epoch, 'height': head.height,
-            'head_digest': head.digest.hex(), 'head_time_ms': head.time_ms,
-            'view': node.consensus.engine.view, 'leader': node.leader(),
-            'pool': {'transactions': len(node.pool),
-                     'bytes': node.pool.bytes,
-                     'max_transactions': node.pool.max_transactions,
-                     'max_bytes': node.pool.max_bytes},
-            'peers_up': len(up), 'quorum': federation.quorum,
-            'has_quorum': node.voting.has_quorum(),
-            'instance': node.identity.instance.hex(),
-            'version': version.version_string(),
-            'index_height': node.indexer.height,
-            'index_problem': node.indexer.problem,
-            'admission': node.conf.node.admission,
-            'storage_bytes': node.store.env.used_bytes(),
-            'voting': node.voting.may_vote(),
-            'not_voting': node.voting.why_not(),
-            'doubt': node.doubt.reason,
-            'doubt_ends_height': node.doubt.ends_height,
-            'healthy': node.ready and not node.closing and problem is None,
-            'reason': self._reason()}
-
-    def _reason(self) -> str:
-        node = self._node
-        problem = node.voting.problem
-        if problem is not None:
-            return f'{problem.code}: {problem.message}'
-        if node.closing:
-            return 'shutting-down'
-        return '' if node.ready else 'starting'
+        return status_module.of_node(self._node)
 
     async def peers(self) -> list[dict[str, Any]]:
         """See ``submit.NodeFacade``."""
-        records = self._node.hub.describe()
-        for record in records:
-            record['height'] = self._node.sync.claimed(record['member'])
-        return records
+        return status_module.peers(self._node)
 
     async def usage(self) -> list[dict[str, Any]]:
         """See ``submit.NodeFacade``."""
@@ -122,14 +80,7 @@ class Facade:
 
     async def evidence(self) -> list[dict[str, Any]]:
         """See ``submit.NodeFacade``."""
-        found = []
-        for raw in self._node.store.evidence():
-            record = evidence.Equivocation.from_bytes(raw)
-            found.append({
-                'kind': 'equivocation', 'member': record.member,
-                'height': record.height, 'view': record.view,
-                'messages': [raw.hex()]})
-        return found
+        return self._node.watch.evidence_records()
 
     async def fate(self, txid: bytes) -> dict[str, Any] | None:
         """See ``submit.NodeFacade``."""

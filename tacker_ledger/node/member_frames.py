@@ -5,6 +5,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core import errors
 from tacker_ledger.node import greeting
 from tacker_ledger.node import supply
 
@@ -97,6 +98,10 @@ class MemberFrames:
         self._node.voting.update()
         if self._node.consensus.started:
             self._node.intake.lost(member)
+
+    def on_fault(self, member: int, error: errors.LedgerError) -> None:
+        """A frame of a member was no good."""
+        self._node.refusals.note(member, error.code, error.message)
 
     def cut(self, member: int, reason: str) -> None:
         """End a member's link; it may come again."""

@@ -3,15 +3,11 @@
 
 from typing import Protocol
 
-from oslo_log import log as logging
-
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
 from tacker_ledger.node import gossip
 from tacker_ledger.node import greeting as greeting_module
 from tacker_ledger.transport import link
-
-LOG = logging.getLogger(__name__)
 
 #: Frames in a row that were no good; then the link is closed.
 _FAULTS_MAX_COUNT = 20
@@ -51,6 +47,9 @@ class Parts(Protocol):
 
     def on_down(self, member: int) -> None:
         """A link is gone."""
+
+    def on_fault(self, member: int, error: errors.LedgerError) -> None:
+        """A frame of a member was no good."""
 
     def cut(self, member: int, reason: str) -> None:
         """End a member's link; it may come again."""
@@ -111,8 +110,7 @@ class Switchboard:
             self._dispatch(member, frame)
         except errors.LedgerError as error:
             self._faults[member] = self._faults.get(member, 0) + 1
-            LOG.warning('Frame from member %s: %s: %s', member, error.code,
-                        error.message)
+            self._parts.on_fault(member, error)
             if self._faults[member] >= _FAULTS_MAX_COUNT:
                 self._parts.cut(member, 'too many bad frames')
         else:
