@@ -27,6 +27,7 @@ import cbor2
 
 from tacker_ledger import conf as conf_module
 from tacker_ledger.core import errors
+from tacker_ledger.core.ledger import usual_form
 
 #: Buckets kept of one kind; a forgotten one is a full one.
 BUCKETS_MAX_COUNT = 65_536
@@ -144,6 +145,9 @@ def sender_of(submission: bytes) -> bytes | None:
 
     :returns: None if there is none to be found
     """
+    usual = usual_form.sender_of_submission(submission)
+    if usual is not None:
+        return hashlib.sha256(usual).digest()
     try:
         _version, transaction, _admission = cbor2.loads(submission)
         content = cbor2.loads(transaction)[3]

@@ -72,6 +72,14 @@ class Bytes:
         """Return the schema of a byte string of ``size`` bytes."""
         return cls(size, size)
 
+    def holds(self, values: tuple[Any, ...]) -> bool:
+        """Return whether all values fit; for many, with no path of each."""
+        low, high = self.low, self.high
+        for value in values:
+            if type(value) is not bytes or not low <= len(value) <= high:
+                return False
+        return True
+
     def check(self, value: Any, path: str) -> None:
         if (type(value) is not bytes
                 or not self.low <= len(value) <= self.high):
@@ -144,6 +152,8 @@ class Array:
         if (type(value) is not tuple
                 or not self.low <= len(value) <= self.high):
             raise _refuse(path, f'an array of {self.low}..{self.high} items')
+        if type(self.item) is Bytes and self.item.holds(value):
+            return
         check = self.item.check
         for index, item in enumerate(value):
             check(item, f'{path}[{index}]')

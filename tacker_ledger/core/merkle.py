@@ -15,8 +15,10 @@ from tacker_ledger.core import hashing
 EMPTY_ROOT = hashlib.sha256().digest()
 
 
-def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
-    """Return every level, leaves first, the root alone last.
+def levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """Return every level of a tree, leaves first, the root alone last.
+
+    :param leaves: at least one
 
     A node without a sibling moves up unchanged.  Level by level this gives
     the same tree as the recursive definition, without its recursion.
@@ -38,7 +40,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
     Over no leaves it is SHA-256 of nothing.
     """
-    return _levels(leaves)[-1][0] if leaves else EMPTY_ROOT
+    return levels(leaves)[-1][0] if leaves else EMPTY_ROOT
 
 
 def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
@@ -49,9 +51,17 @@ def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     :returns: the siblings from the leaf up, 32 bytes each; empty for a
         tree of one leaf
     """
-    assert 0 <= index < len(leaves)
+    return path_in(levels(leaves), index)
+
+
+def path_in(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
+    """Return the same out of the levels of a tree, made before.
+
+    :param levels: of :func:`levels`
+    """
+    assert 0 <= index < len(levels[0])
     siblings = []
-    for level in _levels(leaves)[:-1]:
+    for level in levels[:-1]:
         sibling = index ^ 1
         if sibling < len(level):
             siblings.append(level[sibling])

@@ -27,6 +27,7 @@ from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.core.ledger import state_proof
 from tacker_ledger.core import limits
+from tacker_ledger.core import merkle
 from tacker_ledger.storage import chain as chain_module
 from tacker_ledger.storage import environment
 from tacker_ledger.storage import index as index_module
@@ -38,6 +39,8 @@ _TRIES = 40
 _PAUSE_SECONDS = 0.005
 #: Proofs kept to be given again, some 1.5 kB each.
 _PROVEN_MAX_COUNT = 4096
+#: Trees over blocks' transactions kept, some 60 kB each at most.
+_TREES_MAX_COUNT = 128
 #: Transactions of one page of a history, in bytes: an answer has room for
 #: the one that passes it.
 _PAGE_BYTES = limits.ANSWER_MAX_BYTES // 2
@@ -143,6 +146,8 @@ class Query:
         #: (height, head pair, state root) of the newest block seen
         self._head: tuple[int, HeadPair, bytes] | None = None
         self._proven: dict[tuple[bytes, bytes], ProvenValue] = {}
+        #: height -> the tree over its transactions
+        self._trees: dict[int, list[list[bytes]]] = {}
 
     @property
     def chain_id(self) -> bytes:
@@ -258,12 +263,31 @@ class Query:
 
     def _placed(self, txn: lmdb.Transaction, height: int, index: int
                 ) -> tuple[HeadPair, Inclusion, bytes]:
-        raws = self._chain.body(txn, height)
-        if index >= len(raws):
+        levels = self._levels(txn, height)
+        raw = self._chain.raw_at(txn, height, index)
+        if raw is None or index >= len(levels[0]):
             raise errors.CorruptStore(
                 f'Transaction {index} of block {height} is missing.')
-        proof = block_module.InclusionProof.of(self._h, raws, index)
-        return self._pair(txn, height), proof.to_fields(), raws[index]
+        proof = block_module.InclusionProof(
+            index, len(levels[0]), tuple(merkle.path_in(levels, index)))
+        return self._pair(txn, height), proof.to_fields(), raw
+
+    def _levels(self, txn: lmdb.Transaction,
+                height: int) -> list[list[bytes]]:
+        """Return the tree over a block's transactions, leaves first.
+
+        It is made of the whole block and costs as much; a block that is
+        read is read again, and it never changes.
+        """
+        made = self._trees
+        levels = made.get(height)
+        if levels is None:
+            levels = merkle.levels(block_module.transaction_leaves(
+                self._h, self._chain.body(txn, height)))
+            if len(made) >= _TREES_MAX_COUNT:
+                made = self._trees = {}
+            made[height] = levels
+        return levels
 
     def block(self, height: int, body: bool = True) -> tuple[
             HeadPair, tuple[bytes, ...] | None] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 #: Another number makes every node rebuild its index at the next start.
-SCHEMA_VERSION = '1'
+SCHEMA_VERSION = '2'
 
 metadata = sa.MetaData()
 
@@ -44,7 +44,8 @@ transactions = sa.Table(
               autoincrement=False),
     sa.Column('position', sa.Integer, primary_key=True,
               autoincrement=False),
-    sa.Column('txid', sa.BINARY(32), nullable=False, unique=True),
+    # the chain itself finds a transaction by its id
+    sa.Column('txid', sa.BINARY(32), nullable=False),
     sa.Column('type', sa.SmallInteger, nullable=False),
     sa.Column('cid', sa.BINARY(16), nullable=False),
     sa.Column('vid', sa.BigInteger, nullable=False),
@@ -60,7 +61,7 @@ transactions = sa.Table(
     sa.Index('ix_transactions_sender', 'sender', 'height'),
     sa.Index('ix_transactions_recipient', 'recipient', 'height'),
     sa.Index('ix_transactions_type', 'type', 'height'),
-    **_MYSQL)
+    sqlite_with_rowid=False, **_MYSQL)
 
 #: Apply before (side 0) and apply after (side 1) of configurations.
 references = sa.Table(

@@ -69,6 +69,31 @@ def submission(data: bytes, max_bytes: int) -> bytes | None:
     return data[start:end]
 
 
+def sender_of_submission(data: bytes) -> bytes | None:
+    """Return the key document that a submission claims to come from.
+
+    Of a configuration with a short description; nothing else is checked.
+    """
+    try:
+        if data[:2] != _ARRAY_3_V1:
+            return None
+        at, _ = _span(data, 2)
+        if not at or data[at:at + 4] != _ARRAY_4_V1_DIGEST:
+            return None
+        _, at = _span(data, at + 36)
+        at, _ = _span(data, at)
+        if not at or data[at:at + 4] != _CONFIGURATION_CID:
+            return None
+        at += 21 if data[at + 20] < _SHORT else 22
+        text = data[at + 2]
+        if not 0x60 <= text < 0x60 + _SHORT:
+            return None
+        start, end = _span(data, at + 3 + text - 0x60)
+    except IndexError:
+        return None
+    return data[start:end] if start and end <= len(data) else None
+
+
 def transaction(data: bytes, signature_max_bytes: int,
                 content_max_bytes: int) -> tuple[bytes, bytes, bytes] | None:
     """Return (id, signature, content) of a transaction of version 1."""

@@ -150,3 +150,22 @@ class TestRefusals(base.TestCase):
         self.assertIsNone(content(spoiled))
         self.assertRaises(errors.Malformed, transaction.decode_content,
                           spoiled)
+
+
+class TestSender(base.TestCase):
+    """Whose a submission claims to be, for the rate of its key."""
+
+    def test_sender(self):
+        for one in SEALED + PUBLIC:
+            encoded = transaction.Submission(one.raw).to_bytes()
+            self.assertEqual(
+                one.sender.to_bytes(),
+                usual_form.sender_of_submission(encoded))
+
+    def test_whatever_comes(self):
+        encoded = transaction.Submission(SEALED[0].raw).to_bytes()
+        for end in range(len(encoded)):
+            found = usual_form.sender_of_submission(encoded[:end])
+            self.assertIn(found, (None, SEALED[0].sender.to_bytes()))
+        for unusual in (samples.request().raw, b'', b'\x83\x01\xf6'):
+            self.assertIsNone(usual_form.sender_of_submission(unusual))
