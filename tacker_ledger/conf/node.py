@@ -108,6 +108,19 @@ _VOTING = [
              'fails is followed by one with twice the time.'),
     cfg.IntOpt(
         'view_timeout_max_ms', default=60_000, min=100, max=3_600_000,
+    cfg.IntOpt(
+        'snapshot_threshold_blocks', default=10_000, min=0,
+        help='A node that is further behind than so many blocks, a new one '
+             'too, takes the state at a certified height from a neighbour '
+             'instead of replaying the blocks up to there. It then holds '
+             'the blocks from that height on, and of older ones what it '
+             'had before: where this node is to be an archive, set 0, and '
+             'every block is replayed. 0: never.'),
+    cfg.FloatOpt(
+        'snapshot_hold_seconds', default=600.0, min=1.0, max=86_400.0,
+        help='How long the state is held unchanged for a neighbour that '
+             'fetches it. The database grows meanwhile as if nothing were '
+             'ever overwritten.'),
         help='The longest time that a leader is given, in milliseconds; not '
              'below view_timeout_ms.'),
     cfg.BoolOpt(

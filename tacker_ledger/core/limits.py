@@ -82,6 +82,13 @@ BLOCKS_ANSWER_MAX_BYTES = 4 * _MIB
 #: Heights divisible by this keep their certificate, heartbeat or not: who
 #: catches up never has to take a longer run that is not certified.
 CERTIFICATE_INTERVAL_BLOCKS = 256
+#: Keys and values of one page of a snapshot.
+SNAPSHOT_PAGE_MAX_COUNT = 8192
+#: Their bytes, as far as one of them allows.
+SNAPSHOT_PAGE_MAX_BYTES = _MIB
+SNAPSHOT_KEY_MAX_BYTES = 64
+#: One value: a block with its certificate.
+SNAPSHOT_VALUE_MAX_BYTES = BLOCK_MAX_BYTES + CERTIFICATE_MAX_BYTES + 16
 #: One answer of the tenant and VNF door.
 ANSWER_MAX_BYTES = 24 * _MIB
 STATE_KEYS_PER_QUERY_MAX_COUNT = 256

@@ -61,6 +61,11 @@ class Heads:
         if self._listeners:
             self._queue.put_nowait(event_of(outcome))
 
+    def publish_head(self, head: application_module.Head) -> None:
+        """Tell everybody of a head that did not come as a block."""
+        if self._listeners:
+            self._queue.put_nowait(event_of_head(head))
+
     async def _run(self) -> None:
         while True:
             event = await self._queue.get()

@@ -5,12 +5,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from oslo_log import log as logging
+
 from tacker_ledger.core.consensus import catch_up
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.node import ahead
-from tacker_ledger.node import assembly
-from tacker_ledger.node import identity as identity_module
+from tacker_ledger.node import snapshots
 from tacker_ledger.node import indexing
 
 if TYPE_CHECKING:
@@ -70,6 +71,46 @@ class LedgerWriter:
 
     async def _judge(self, blocks: Sequence[catch_up.CertifiedBlock]
                      ) -> list[tuple[application_module.Outcome, bytes]]:
+    async def take_snapshot(self, member: int, lowest: int) -> None:
+        """Fetch the state at a height from a member, and move there.
+
+        :param lowest: height below which it is of no use
+        :raises NotFound: the member has none to give
+        :raises StorageFailed: it is not stored
+        :raises LedgerError: what it gave is no good
+        """
+        node = self._node
+        fetched = await node.snapshots.fetch(member, lowest)
+        try:
+            async with node.consensus.engine.exclusive():
+                if fetched.check.height > node.application.head.height:
+                    await self._install(fetched)
+        finally:
+            await asyncio.to_thread(fetched.incoming.remove)
+
+    async def _install(self, fetched: snapshots.Fetched) -> None:
+        node = self._node
+        check = fetched.check
+        epoch = node.application.federation.epoch
+        try:
+            await asyncio.wrap_future(node.store.install(
+                check, fetched.incoming, fetched.nodes))
+        except errors.StorageFailed as error:
+            node.voting.halted(error.code, error.message)
+            raise
+        node.doubt.certified(check.height, check.certificate)
+        node.application.start_from(check.head, check.federation)
+        LOG.info('The state at height %s came as a snapshot', check.height)
+        node.doubt.moved()
+        node.voting.update()
+        node.indexer.wake()
+        node.heads.publish_head(node.application.head)
+        if node.application.federation.epoch != epoch:
+            node.membership.changed()
+        if node.consensus.started:
+            node.consensus.engine.committed_elsewhere(check.height,
+                                                      check.certificate)
+
         """Return what blocks change that did not come by another way."""
         node = self._node
         store = node.store

@@ -76,6 +76,10 @@ class MemberFrames:
 
     def on_refused(self, member: int) -> None:
         """A member holds another process of our identity."""
+    def on_snapshot(self, member: int, message: messages.Message) -> None:
+        """A member asks for the state, or answers ours."""
+        self._node.snapshots.received(member, message)
+
         self._node.voting.refused(member)
 
     def on_up(self, member: int) -> None:
@@ -106,3 +110,4 @@ class MemberFrames:
     def cut(self, member: int, reason: str) -> None:
         """End a member's link; it may come again."""
         self._node.hub.disconnect(member, reason)
+        self._node.snapshots.forget(member)

@@ -41,7 +41,7 @@ from tacker_ledger.node import member_frames
 from tacker_ledger.node import pool as pool_module
 from tacker_ledger.node import query
 from tacker_ledger.node import registry
-from tacker_ledger.node import switchboard
+from tacker_ledger.node import snapshots
 from tacker_ledger.node import sync
 from tacker_ledger.node import voting
 from tacker_ledger.storage import store as store_module
@@ -109,8 +109,8 @@ class Node:
             lambda txid: self.query.place(txid) is not None,
             self._forward_after_seconds())
         self.sync = sync.Sync(self, self.application, self.provider,
-                              catch_up.Config(
-                                  int(conf.node.sync_timeout_seconds * 1000)))
+                              sync.config_of(conf))
+        self.snapshots = snapshots.of_node(self)
         self.heads = heads.Heads()
         self.frames = member_frames.MemberFrames(self)
         self.hub = self._make_hub()
@@ -197,6 +197,7 @@ class Node:
 
     async def stop(self) -> None:
         """Leave the federation in order; nothing is signed afterwards."""
+        await self.snapshots.stop()
         self.refuse()
         await self.consensus.engine.stop()
         await self.voting.stop()
@@ -260,6 +261,14 @@ class Node:
         """See ``sync.Host``."""
         await self.writer.take_over(blocks)
 
+    def peers_up(self) -> list[int]:
+        """Return the members whose link is up."""
+        return self.hub.up()
+
     def disagrees(self, error: errors.LedgerError) -> None:
         """See ``sync.Host``."""
         self.voting.halted(error.code, error.message)
+    async def take_snapshot(self, member: int, lowest: int) -> None:
+        """See ``sync.Host``."""
+        await self.writer.take_snapshot(member, lowest)
+

@@ -4,6 +4,7 @@
 from typing import Protocol
 
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core.consensus import snapshot_messages
 from tacker_ledger.core import errors
 from tacker_ledger.node import gossip
 from tacker_ledger.node import greeting as greeting_module
@@ -29,6 +30,9 @@ class Parts(Protocol):
 
     def on_blocks(self, member: int, message: messages.Blocks) -> None:
         """A member answers ours."""
+
+    def on_snapshot(self, member: int, message: messages.Message) -> None:
+        """A member asks for the state, or answers ours."""
 
     def on_gossip(self, member: int, frame: bytes) -> None:
         """A member tells its enrolments."""
@@ -119,6 +123,9 @@ class Switchboard:
     def _dispatch(self, member: int, frame: bytes) -> None:
         if gossip.is_gossip(frame):
             self._parts.on_gossip(member, frame)
+            return
+        if snapshot_messages.is_snapshot(frame):
+            self._parts.on_snapshot(member, snapshot_messages.decode(frame))
             return
         message = messages.decode(frame)
         match message:

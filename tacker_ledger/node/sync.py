@@ -9,6 +9,7 @@ import asyncio
 import collections
 from collections.abc import Sequence
 import time
+from typing import Any
 from typing import Protocol
 
 from oslo_log import log as logging
@@ -28,6 +29,13 @@ _GRACE_SECONDS = 0.5
 _REPORT_SECONDS = 5.0
 
 
+def config_of(conf: Any) -> catch_up.Config:
+    """Return how a configuration wants a node to catch up."""
+    return catch_up.Config(
+        timeout_ms=int(conf.node.sync_timeout_seconds * 1000),
+        snapshot_threshold_blocks=conf.node.snapshot_threshold_blocks)
+
+
 class Host(Protocol):
     """What catching up asks of the node."""
 
@@ -42,10 +50,10 @@ class Host(Protocol):
         :raises LedgerError: the application refuses one
         """
 
-    async def take_snapshot(self, member: int, height: int) -> None:
+    async def take_snapshot(self, member: int, lowest: int) -> None:
         """Take the state at a height from a member and move there.
 
-        :param height: at least
+        :param lowest: height below which it is of no use
         :raises NotFound: the member has none to give
         :raises StorageFailed: it is not stored
         :raises LedgerError: what it gave is no good

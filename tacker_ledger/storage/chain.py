@@ -32,6 +32,8 @@ _ROW_MAX_BYTES = limits.HEADER_MAX_BYTES + limits.CERTIFICATE_MAX_BYTES + 16
 _COUNT_MAX = 2 ** 64 - 1
 #: In ``meta``: the first height whose body, and every later one, is held.
 _FIRST_BODY_KEY = b'first-body'
+#: In ``meta``: the height whose state came as a snapshot.
+_BASE_HEIGHT_KEY = b'base-height'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -211,6 +213,20 @@ class Chain:
         environment.put(txn, self._env.meta, _FIRST_BODY_KEY,
                         environment.U64.pack(height))
 
+    def base_height(self, txn: lmdb.Transaction) -> int:
+        """Return the height whose state came as a snapshot; 0 if none did.
+
+        At and below it histories have gaps, and transactions and headers
+        may be missing.
+        """
+        value = environment.get(txn, self._env.meta, _BASE_HEIGHT_KEY)
+        return 0 if value is None else _number(value)
+
+    def set_base_height(self, txn: lmdb.Transaction, height: int) -> None:
+        """Note the height whose state came as a snapshot."""
+        environment.put(txn, self._env.meta, _BASE_HEIGHT_KEY,
+                        environment.U64.pack(height))
+
     def raw_at(self, txn: lmdb.Transaction, height: int,
                index: int) -> bytes | None:
         """Return one transaction's bytes by its place."""
@@ -238,12 +254,21 @@ class Chain:
         return found
 
     def changed_at(self, txn: lmdb.Transaction, state_key: bytes) -> int:
-        """Return the height of a state key's newest change; -1 if none."""
+        """Return the height of a state key's newest change; -1 if none.
+
+        What came with a snapshot may have changed there, for all we know.
+        """
         row = environment.last(txn, self._env.history,
                                state_key + environment.U64.pack(_COUNT_MAX))
         if row is None or not row[0].startswith(state_key):
-            return -1
-        return _place(row[1])[0]
+            found = -1
+        else:
+            found = _place(row[1])[0]
+        base = self.base_height(txn)
+        if found < base and environment.get(
+                txn, self._env.state, state_key) is not None:
+            return base
+        return found
 
 
 def _number(value: bytes) -> int:

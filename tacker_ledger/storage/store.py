@@ -25,6 +25,7 @@ from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import payload
+from tacker_ledger.core.ledger import snapshot as snapshot_module
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.storage import chain as chain_module
 from tacker_ledger.storage import doubt
@@ -32,6 +33,7 @@ from tacker_ledger.storage import enrolments
 from tacker_ledger.storage import environment
 from tacker_ledger.storage import head_mark
 from tacker_ledger.storage import lock
+from tacker_ledger.storage import snapshot
 from tacker_ledger.storage import state
 from tacker_ledger.storage import votes
 from tacker_ledger.storage import writer
@@ -192,6 +194,27 @@ class LedgerStore:
 
         return self._writer.submit(job, after)
 
+    def install(self, check: snapshot_module.SnapshotCheck,
+                incoming: snapshot.Incoming, nodes: state_map.SparseNodes
+                ) -> concurrent.futures.Future[None]:
+        """Replace the state by a checked snapshot; done when durable.
+
+        :param nodes: the inner nodes of its map
+        :returns: fails with BadProof if the snapshot is no good after all;
+            then everything is as before
+        """
+        def job(txn: lmdb.Transaction) -> None:
+            snapshot.put_in(self.env, txn, self.h, check, incoming)
+
+        def after() -> None:
+            self.nodes.clear()
+            for index, digest in nodes.items():
+                self.nodes.set(index, digest)
+            self.state.moved()
+            self._mark.write(check.height)
+
+        return self._writer.submit(job, after)
+
     def persist(self, height: int, records: Iterable[bytes]
                 ) -> concurrent.futures.Future[None]:
         """Add vote records; done when durable."""
@@ -231,8 +254,10 @@ class LedgerStore:
     def close(self) -> None:
         """Finish the writes, note that the map is in step, close."""
         self._writer.stop()
-        self.nodes.sync()
         try:
+            if self._writer.failure is not None:
+                raise self._writer.failure
+            self.nodes.sync()
             self.state.mark(clean=True)
         except errors.StorageFailed as error:
             LOG.warning('The map will be rebuilt at the next start: %s',

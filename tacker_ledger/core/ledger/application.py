@@ -242,6 +242,17 @@ class Application:
         if outcome.federation is not None:
             self._tracker.current = outcome.federation
 
+    def start_from(self, head: Head,
+                   federation: federation_module.Federation) -> None:
+        """Move to a state that did not come block by block.
+
+        :param head: whose state ``view`` and ``tree`` show from now on
+        :param federation: in force for the block after it
+        """
+        assert head.height > self._head.height
+        self._head = head
+        self._tracker.current = federation
+
     def _rules(self) -> state.TransactionRules:
         return state.rules_for(
             self.federation.rules_at(self._head.height + 1))
