@@ -28,6 +28,7 @@ from tacker_ledger.node import broker
 from tacker_ledger.node import identity
 from tacker_ledger.node import indexing
 from tacker_ledger.node import notices
+from tacker_ledger.node import recovery
 from tacker_ledger.node import rpc
 from tacker_ledger.node import service
 from tacker_ledger import version
@@ -40,11 +41,24 @@ SWITCH_SECONDS = 0.0005
 
 
 async def serve(conf: Any) -> None:
-    """Run a node with its doors until a signal ends it."""
+    """Run a node with its doors until a signal ends it.
+
+    A node that its disk has stopped is replaced, in this process, by a new
+    one as soon as the disk is back.
+    """
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
     own = identity.load(conf)
     with contextlib.ExitStack() as stack:
-        await _serve(service.Node(conf, own, told=_sink(conf, own, stack)),
-                     conf)
+        told = _sink(conf, own, stack)
+        node: service.Node | None = service.Node(conf, own, told=told)
+        while node is not None and await _serve_one(node, conf, ended):
+            node = None
+            gc.unfreeze()
+            gc.collect()
+            node = await _start_over(conf, told, ended)
 
 
 def _sink(conf: Any, own: identity.NodeIdentity,
@@ -58,13 +72,13 @@ def _sink(conf: Any, own: identity.NodeIdentity,
     return broker.BrokerSink(notifier)
 
 
-async def _serve(node: service.Node, conf: Any) -> None:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+async def _serve_one(node: service.Node, conf: Any,
+                     ended: asyncio.Event) -> bool:
+    """Run one node; return whether another one should follow."""
     starting = asyncio.create_task(_start(node, conf))
     stopping = asyncio.create_task(ended.wait())
+    mending = asyncio.create_task(
+        recovery.disk_is_back(node.voting, node.store.env))
     await asyncio.wait((starting, stopping),
                        return_when=asyncio.FIRST_COMPLETED)
     try:
@@ -72,7 +86,10 @@ async def _serve(node: service.Node, conf: Any) -> None:
             async with starting.result():
                 # what is there now stays: collections need not look at it
                 gc.freeze()
-                await stopping
+                await asyncio.wait((stopping, mending),
+                                   return_when=asyncio.FIRST_COMPLETED)
+                if mending.done():
+                    mending.result()
                 node.refuse()
         else:
             starting.cancel()
@@ -80,7 +97,24 @@ async def _serve(node: service.Node, conf: Any) -> None:
                 await starting
     finally:
         stopping.cancel()
+        mending.cancel()
         await node.stop()
+    return not ended.is_set()
+
+
+async def _start_over(conf: Any, told: notices.Sink, ended: asyncio.Event
+                      ) -> service.Node | None:
+    """Return a new node over what the disk holds; None if all ends."""
+    while not ended.is_set():
+        try:
+            recovery.forget_cached(conf.node.data_directory)
+            return service.Node(conf, identity.load(conf), told=told)
+        except errors.StorageFailed as error:
+            LOG.error('The store cannot be opened yet: %s', error.message)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(recovery.PAUSE_MAX_SECONDS):
+                await ended.wait()
+    return None
 
 
 async def _start(node: service.Node, conf: Any
@@ -105,8 +139,9 @@ async def _start(node: service.Node, conf: Any
 def _doors(node: service.Node, conf: Any
            ) -> Iterator[door.Door | operator_door.OperatorDoor]:
     """Yield the doors of this process; they listen when started."""
+    seeds = identity.answer_seeds(conf)
     yield door.Door(conf, node.facade, node.query,
-                    answers.Signer(identity.answer_seed(conf)),
+                    answers.Signer(seeds[0], following=seeds[1:]),
                     node.query.federation)
     if conf.operator.enabled:
         yield operator_door.OperatorDoor(conf, node.facade)

@@ -180,8 +180,10 @@ class _Checker:
             ) from error
         if not rows:
             raise errors.CorruptStore('There is no federation document.')
-        for _ in environment.scan(self._txn, self._env.evidence):
-            pass
+        # a key that was damaged would only be missed
+        for database in (self._env.meta, self._env.evidence):
+            for _ in environment.scan(self._txn, database):
+                pass
 
     def votes(self) -> None:
         """Check the vote log."""

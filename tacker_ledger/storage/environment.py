@@ -28,6 +28,7 @@ written by the functions of this module alone.
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import errno
 import os
 import pathlib
 import struct
@@ -55,6 +56,8 @@ NAMES = ('meta', 'headers', 'bodies', 'txids', 'state', 'history',
          'federations', 'votes', 'enrolments', 'addressed', 'usage',
          'evidence')
 _VOTES = 'votes'
+#: The disk refuses; what it holds may be sound.
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 _MAX_READERS = 512
 _FORMAT_KEY = b'format'
 _CHAIN_KEY = b'chain-id'
@@ -156,7 +159,7 @@ def between(cursor: lmdb.Cursor, database: Database, start: bytes,
     more = cursor.set_range(start)
     size = len(last_prefix)
     while more:
-        key, stored = cursor.item()
+        key, stored = cast('tuple[bytes, bytes]', cursor.item())
         if key[:size] > last_prefix:
             break
         found.append((key, _checked(database, key, stored)))
@@ -221,6 +224,7 @@ class Environment:
     :param lock: False: nobody writes meanwhile, and the file of LMDB's
         locks is left alone
     :raises CorruptStore: it is none of ours, or cannot be opened
+    :raises StorageFailed: the disk refuses
     :raises NotFound: it is read only and does not exist, or is empty
     """
 
@@ -246,7 +250,9 @@ class Environment:
                 reserve(path / 'lock.mdb')
             self._open_databases()
         except (lmdb.Error, OSError) as error:
-            raise errors.CorruptStore(
+            refused = isinstance(error, lmdb.DiskError) or (
+                isinstance(error, OSError) and error.errno in _DISK_ERRORS)
+            raise (errors.StorageFailed if refused else errors.CorruptStore)(
                 f'The chain in {directory} cannot be opened: {error}'
             ) from error
 
@@ -322,9 +328,9 @@ class Environment:
             with self.write() as transaction:
                 put(transaction, self.meta, _FORMAT_KEY, FORMAT)
                 put(transaction, self.meta, _CHAIN_KEY, chain_id)
-        elif stored is None:
+        elif stored is None or chain is None:
             raise errors.CorruptStore(
-                f'{self.directory} does not say which format it has.')
+                f'{self.directory} does not say what it holds.')
         elif stored != FORMAT:
             raise errors.UnsupportedVersion(
                 f'{self.directory} has a format this release does not know.')
@@ -342,12 +348,37 @@ class Environment:
         count: int = self._lmdb.reader_check()
         return count
 
+    def copy(self, directory: str | os.PathLike[str]) -> None:
+        """Write what is committed now, without free pages, elsewhere.
+
+        Whoever writes meanwhile is not in the way, nor in the copy.
+
+        :param directory: takes the place of a data directory; new
+        :raises StorageFailed: it cannot be written
+        """
+        try:
+            path = pathlib.Path(directory) / DIRECTORY
+            path.mkdir(mode=0o700, parents=True)
+            self._lmdb.copy(str(path), compact=True)
+        except (lmdb.Error, OSError) as error:
+            raise errors.StorageFailed(
+                f'The copy cannot be written: {error}') from error
+
     def used_bytes(self) -> int:
         """Return how much of the database file is in use."""
         info = self._lmdb.info()
         page: int = self._lmdb.stat()['psize']
         used: int = (info['last_pgno'] + 1) * page
         return used
+
+    def room_bytes(self) -> int:
+        """Return how much more the database may hold.
+
+        Pages that were freed count as used: some of them may be taken
+        again before the bound is met.
+        """
+        size: int = self._lmdb.info()['map_size']
+        return size - self.used_bytes()
 
     def sync(self) -> None:
         """Force everything to disk.

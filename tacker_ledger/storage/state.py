@@ -135,8 +135,15 @@ class MappedNodes:
         return found
 
     def sync(self) -> None:
-        """Force the array to disk."""
-        self._map.flush()
+        """Force the array to disk.
+
+        :raises StorageFailed: the disk refuses
+        """
+        try:
+            self._map.flush()
+        except OSError as error:
+            raise errors.StorageFailed(
+                f'State map {self._path}: {error.strerror}.') from error
 
     def close(self) -> None:
         """Unmap; nothing may use it afterwards."""

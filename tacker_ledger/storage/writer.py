@@ -4,6 +4,9 @@
 The event loop hands jobs over and goes on; jobs which wait while a commit
 forces the disk share the next commit.  A job is reported done only after
 its transaction is durable.
+
+After a write or an fsync has failed nothing is written any more: what the
+disk then holds is not known to this process, so it must not build on it.
 """
 
 from collections.abc import Callable
@@ -45,6 +48,8 @@ class Writer(threading.Thread):
         self._env = env
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._closed = False
+        #: The first failure of the disk; nothing is written after it.
+        self.failure: errors.StorageFailed | None = None
 
     def submit(self, job: Job, after: Callable[[], None] | None = None
                ) -> concurrent.futures.Future[Any]:
@@ -93,6 +98,10 @@ class Writer(threading.Thread):
     def _commit(self, items: list[_Item]) -> None:
         try:
             self._together(items)
+        except errors.StorageFailed as error:
+            self.failure = self.failure or error
+            for item in items:
+                item.future.set_exception(self.failure)
         except Exception as error:  # noqa: BLE001 - goes to the caller
             if len(items) == 1:
                 items[0].future.set_exception(error)
@@ -104,6 +113,8 @@ class Writer(threading.Thread):
             self._finish(items)
 
     def _together(self, items: list[_Item]) -> None:
+        if self.failure is not None:
+            raise self.failure
         with self._env.write() as txn:
             for item in items:
                 item.result = item.job(txn)
