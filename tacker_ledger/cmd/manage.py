@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import sys
 
 from tacker_ledger.cmd import manage_certificates
+from tacker_ledger.cmd import manage_backup
 from tacker_ledger.cmd import manage_chain
 from tacker_ledger.cmd import manage_federation
 from tacker_ledger.cmd import manage_index
@@ -40,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     manage_member_keys.add_parsers(federation)
     manage_certificates.add_parsers(federation)
     manage_membership.add_parsers(federation)
+    manage_backup.add_parsers(groups)
     manage_index.add_parsers(groups)
     manage_chain.add_parsers(groups)
     return parser

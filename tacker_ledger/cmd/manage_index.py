@@ -21,7 +21,7 @@ def add_parsers(groups: Any) -> None:
     sync = database.add_parser(
         'sync', help='make the tables, or make them anew where this release '
                      'needs others; the node fills them at its next start')
-    _add_config(sync)
+    add_config(sync)
     sync.set_defaults(run=run_sync)
     index = groups.add_parser(
         'index', help='keep the index').add_subparsers(
@@ -29,11 +29,12 @@ def add_parsers(groups: Any) -> None:
     rebuild = index.add_parser(
         'rebuild', help='drop the index of a stopped node and build it '
                         'again from the chain')
-    _add_config(rebuild)
+    add_config(rebuild)
     rebuild.set_defaults(run=run_rebuild)
 
 
-def _add_config(parser: argparse.ArgumentParser) -> None:
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that :func:`make_conf` reads."""
     parser.add_argument('--config-file', action='append', required=True,
                         metavar='FILE', help='configuration of the node')
 
