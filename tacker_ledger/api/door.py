@@ -83,7 +83,8 @@ class _Entrance:
             context.limiter.write(group, now)
         else:
             context.limiter.read(group, now)
-        microversion.negotiate(req.get_header(microversion.HEADER), resp)
+        req.context.version = microversion.negotiate(
+            req.get_header(microversion.HEADER), resp)
 
 
 class _Unread:

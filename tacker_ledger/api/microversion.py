@@ -5,6 +5,13 @@ The path names the major version.  Additions within it get microversions in
 the way of OpenStack's API working group: a client may send
 ``OpenStack-API-Version: vnf-ledger 1.0`` (or ``latest``) and is answered in
 that version or not at all (406).  Without the header it is the lowest one.
+
+=== ======================================================================
+1.0 the first
+1.1 status: how far behind, why it does not vote, conditions, evidence,
+    peers, held bodies, dates of expiry; peers: view, when heard last;
+    evidence: the federation document it is about
+=== ======================================================================
 """
 
 from typing import Any
@@ -14,7 +21,7 @@ from tacker_ledger.core import errors
 SERVICE_TYPE = 'vnf-ledger'
 HEADER = 'OpenStack-API-Version'
 MINIMUM = (1, 0)
-MAXIMUM = (1, 0)
+MAXIMUM = (1, 1)
 _HEADER_MAX_CHARS = 256
 
 

@@ -28,6 +28,7 @@ from tacker_ledger.api import microversion
 from tacker_ledger.api import noauth
 from tacker_ledger.api import parameters
 from tacker_ledger.api.schemas import operator_openapi
+from tacker_ledger.api import shown
 from tacker_ledger import conf as conf_module
 from tacker_ledger.core import errors
 from tacker_ledger.policies import enforcer as enforcer_module
@@ -101,7 +102,8 @@ class Status(_Resource):
     def on_get(self, req: Any, resp: Any) -> None:
         """Answer with the node's status."""
         self.allow(req, node_rules.STATUS)
-        _write(resp, self.backend.status())
+        _write(resp, shown.status(self.backend.status(),
+                                  req.context.version, to_operator=True))
 
 
 class Peers(_Resource):
@@ -110,7 +112,8 @@ class Peers(_Resource):
     def on_get(self, req: Any, resp: Any) -> None:
         """Answer with one record per member."""
         self.allow(req, node_rules.PEERS)
-        _write(resp, {'peers': self.backend.peers()})
+        _write(resp, {'peers': shown.peers(self.backend.peers(),
+                                           req.context.version)})
 
 
 class Usage(_Resource):
@@ -130,7 +133,8 @@ class Evidence(_Resource):
     def on_get(self, req: Any, resp: Any) -> None:
         """Answer with the proofs, the newest last."""
         self.allow(req, node_rules.EVIDENCE)
-        _write(resp, {'evidence': self.backend.evidence()})
+        _write(resp, {'evidence': shown.evidence(self.backend.evidence(),
+                                                 req.context.version)})
 
 
 class Enrolments(_Resource):
@@ -222,7 +226,8 @@ class _Entrance:
     """Middleware of Falcon: who is known, and in which version."""
 
     def process_request(self, req: Any, resp: Any) -> None:
-        microversion.negotiate(req.get_header(microversion.HEADER), resp)
+        req.context.version = microversion.negotiate(
+            req.get_header(microversion.HEADER), resp)
         if req.path not in OPEN_PATHS and \
                 req.env.get('HTTP_X_IDENTITY_STATUS') != 'Confirmed':
             raise errors.Unauthenticated('A valid token is needed.')

@@ -23,10 +23,13 @@ def list_rules() -> list[policy.DocumentedRuleDefault]:
     """Return the rules."""
     return [
         _rule(STATUS, '/v1/status',
-              'Show height, view, pool, quorum and health of the node.'),
+              'Show height, view, leader, pool, whether the node votes and '
+              'why not, expiries, and what members sent that was refused.'),
         _rule(PEERS, '/v1/peers',
-              'List the other members as this node sees them.'),
+              'List the other members as this node sees them: links, '
+              'instances, heights, queues.'),
         _rule(USAGE, '/v1/usage', 'List disk use per sending key.'),
         _rule(EVIDENCE, '/v1/evidence',
-              'List kept proofs of members\' faults.'),
+              'List kept proofs of members\' faults, with the signed '
+              'messages.'),
     ]

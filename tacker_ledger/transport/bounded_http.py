@@ -215,12 +215,13 @@ class Connection:
         self._session.close()
 
     def request(self, method: str, target: str, *, accept: str,
-                body: bytes = b'', body_type: str = '',
+                body: bytes = b'', body_type: str = '', version: str = '',
                 timeout_seconds: float, max_bytes: int) -> Response:
         """Send one request and return what came back.
 
         :param target: path and query, exactly as they are to be sent
         :param accept: media types to ask for
+        :param version: microversion to be answered in
         :param timeout_seconds: for everything, from connecting to the last
             byte
         :param max_bytes: bound on the answer's body
@@ -232,6 +233,8 @@ class Connection:
         headers = {'Accept': accept}
         if body_type:
             headers['Content-Type'] = body_type
+        if version:
+            headers['OpenStack-API-Version'] = f'vnf-ledger {version}'
         prepared = self._session.prepare_request(requests.Request(
             method, self._url + target, headers=headers, data=body or None))
         if prepared.path_url != target:

@@ -239,8 +239,11 @@ class LedgerClient:
         return self._json(f'/v1/transactions/{txid.hex()}/fate', [], node)
 
     def status(self, *, node: Node | None = None) -> dict[str, Any]:
-        """Ask a node how it is; nothing of it is proven or signed."""
-        return self._json('/v1/status', [], node)
+        """Ask a node how it is; nothing of it is proven or signed.
+
+        It says what its release knows.
+        """
+        return self._json('/v1/status', [], node, 'latest')
 
     def accuse(self, reply: Reply, code: str) -> None:
         """Record that an authentic answer is a lie, and avoid the node.
@@ -344,10 +347,10 @@ class LedgerClient:
         return Reply(answer, body, node, request, data)
 
     def _json(self, path: str, query: list[tuple[str, Any]],
-              node: Node | None) -> dict[str, Any]:
+              node: Node | None, version: str = '') -> dict[str, Any]:
         def ask(one: Node) -> dict[str, Any]:
             response = self._connection(one).request(
-                'GET', _target(path, query), accept=_JSON,
+                'GET', _target(path, query), accept=_JSON, version=version,
                 timeout_seconds=self.timeout_seconds,
                 max_bytes=JSON_MAX_BYTES)
             if response.status != 200:

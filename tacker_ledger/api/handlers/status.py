@@ -10,6 +10,7 @@ from tacker_ledger.api.handlers import base
 from tacker_ledger.api import microversion
 from tacker_ledger.api import parameters
 from tacker_ledger.api.schemas import openapi
+from tacker_ledger.api import shown
 from tacker_ledger.core import errors
 
 LOG = logging.getLogger(__name__)
@@ -31,8 +32,9 @@ class Status(base.Resource):
         """Answer with the node's status and this door's load."""
         parameters.parse(req.scope['query_string'], ())
         status = await self.context.facade.status()
-        base.write_json(resp, {**status,
-                               'waiters': len(self.context.waiters)})
+        base.write_json(resp, shown.status(
+            {**status, 'waiters': len(self.context.waiters)},
+            req.context.version, to_operator=False))
 
 
 class Health(base.Resource):

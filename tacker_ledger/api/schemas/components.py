@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from tacker_ledger.api.schemas import status
 from tacker_ledger.core import errors
 from tacker_ledger.core import limits
 
@@ -61,25 +62,6 @@ _HEALTH: Json = {
     'properties': {'healthy': {'type': 'boolean'},
                    'reason': {'type': 'string'}}}
 
-_STATUS: Json = {
-    'type': 'object', 'additionalProperties': True,
-    'required': ['name', 'member', 'height'],
-    'properties': {
-        'name': {'type': 'string'}, 'member': {'type': 'integer'},
-        'members': {'type': 'integer'}, 'chain_id': {'type': 'string'},
-        'epoch': {'type': 'integer'}, 'height': {'type': 'integer'},
-        'head_digest': {'type': 'string'},
-        'head_time_ms': {'type': 'integer'}, 'view': {'type': 'integer'},
-        'leader': {'type': ['integer', 'string', 'null']},
-        'pool': {'type': 'object', 'additionalProperties': True},
-        'peers_up': {'type': 'integer'}, 'quorum': {'type': 'integer'},
-        'has_quorum': {'type': 'boolean'}, 'instance': {'type': 'string'},
-        'version': {'type': 'string'}, 'index_height': {'type': 'integer'},
-        'admission': {'type': 'string'}, 'healthy': {'type': 'boolean'},
-        'reason': {'type': 'string'},
-        'waiters': {'type': 'integer', 'description':
-                    'Clients which wait in this process'}}}
-
 _SEARCH: Json = {
     'type': 'object', 'required': ['proven', 'transactions'],
     'properties': {
@@ -110,7 +92,7 @@ _VERSIONS: Json = {
         'required': ['id', 'status', 'min_version', 'version', 'links']}}}}
 
 SCHEMAS: Json = {
-    'Error': _ERROR, 'Health': _HEALTH, 'Status': _STATUS,
+    'Error': _ERROR, 'Health': _HEALTH, 'Status': status.STATUS,
     'SearchResult': _SEARCH, 'Fate': _FATE, 'Versions': _VERSIONS,
     'Signed': {
         'type': 'string', 'contentEncoding': 'binary',

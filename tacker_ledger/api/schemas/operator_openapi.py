@@ -5,6 +5,7 @@ from typing import Any
 
 from tacker_ledger.api import microversion
 from tacker_ledger.api.schemas import components
+from tacker_ledger.api.schemas import status
 
 Json = dict[str, Any]
 
@@ -49,14 +50,14 @@ def _enrolments() -> Json:
 def document() -> Json:
     """Return the document, as a new object."""
     schemas = {name: components.SCHEMAS[name]
-               for name in ('Error', 'Status', 'Versions')}
+               for name in ('Error', 'Versions')}
     enrolment: Json = {
         'type': 'object', 'required': ['key_id'], 'properties': {
             'key_id': {'type': 'string', 'pattern': _KEY_ID['pattern']},
             'label': {'type': 'string', 'maxLength': 255}}}
     schemas.update({
-        'Peers': _list_of('peers'), 'Usage': _list_of('usage'),
-        'Evidence': _list_of('evidence'),
+        'Status': status.OPERATOR_STATUS, 'Peers': status.PEERS,
+        'Usage': _list_of('usage'), 'Evidence': status.EVIDENCE,
         'Enrolments': _list_of('enrolments'),
         'NewEnrolment': {**enrolment, 'additionalProperties': False},
         'Enrolment': {**enrolment, 'additionalProperties': True}})
