@@ -18,6 +18,7 @@ from typing import Any
 
 from keystoneauth1 import noauth
 from keystoneauth1 import session as keystone_session
+from openstack import exceptions
 from openstack import proxy
 from openstack import resource
 from openstack import service_description
@@ -25,6 +26,8 @@ from openstack import service_description
 from tacker_ledger.tenant_client import client as client_module
 
 SERVICE_TYPE = 'vnf-ledger'
+#: What is only shown to people need not be of a certain version.
+_LATEST = 'latest'
 
 
 class Enrolment(resource.Resource):
@@ -55,7 +58,18 @@ class Peer(resource.Resource):
     member = resource.Body('member', type=int)
     address = resource.Body('address')
     is_up = resource.Body('up', type=bool)
+    #: Newest block it says it has.
     height = resource.Body('height', type=int)
+    #: View of its newest message; since 1.1.
+    view = resource.Body('view', type=int)
+    #: 16 bytes in hex, drawn by its process; None while it is not up.
+    instance = resource.Body('instance')
+    #: Something came so long ago; since 1.1.
+    heard_ms = resource.Body('heard_ms', type=int)
+    queued_bytes = resource.Body('queued_bytes', type=int)
+    #: Frames for which there was no room.
+    dropped = resource.Body('dropped', type=int)
+    last_error = resource.Body('last_error')
 
 
 class Proxy(proxy.Proxy):
@@ -86,7 +100,23 @@ class Proxy(proxy.Proxy):
 
     def peers(self) -> Iterator[Peer]:
         """Return the other members as the node sees them."""
-        return self._list(Peer)
+        return self._list(Peer, microversion=_LATEST)
+
+    def node_status(self) -> dict[str, Any]:
+        """Return how the node does."""
+        return self._asked('/v1/status')
+
+    def evidence(self) -> list[dict[str, Any]]:
+        """Return the proofs of members' faults that the node keeps."""
+        found = self._asked('/v1/evidence').get('evidence')
+        return [one for one in found if isinstance(one, dict)] if isinstance(
+            found, list) else []
+
+    def _asked(self, path: str) -> dict[str, Any]:
+        response = self.get(path, microversion=_LATEST)
+        exceptions.raise_from_response(response)
+        found = response.json()
+        return found if isinstance(found, dict) else {}
 
     def tenant(self, directory: str | os.PathLike[str] | None = None,
                nodes: Sequence[str] = ()) -> client_module.TenantClient:
