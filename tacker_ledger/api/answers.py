@@ -7,13 +7,15 @@ body.  The key is held by every process that answers; the vote key is not.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import functools
 from typing import Any
+
+from oslo_log import log as logging
 
 from tacker_ledger.core import codec
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.crypto.providers import base
-from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import answer as answer_module
 from tacker_ledger.core.ledger import block
@@ -21,30 +23,39 @@ from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.node import query
 from tacker_ledger.node import submit
 
+LOG = logging.getLogger(__name__)
+
 Request = answer_module.Request
 #: What an answer says when there is no such object.
 NOT_FOUND: tuple[None] = (None,)
 
 
 class Signer:
-    """Holds a member's answer key.
+    """Holds a member's answer key, and the one to follow it.
 
     :param seed: 32 secret bytes, an Ed25519 private key (RFC 8032)
     :param provider: of cryptography; None: the process's default
+    :param following: seeds of keys that a later federation document names
     """
 
-    def __init__(self, seed: bytes, provider: base.Provider | None = None
-                 ) -> None:
+    def __init__(self, seed: bytes, provider: base.Provider | None = None,
+                 following: Sequence[bytes] = ()) -> None:
         self._provider = provider or providers.default()
-        self._seed = seed
-        self.public_key = self._provider.ed25519_public(seed)
+        self._seeds = {self._provider.ed25519_public(one): one
+                       for one in (seed, *following)}
+        self.public_keys = tuple(self._seeds)
+        self.public_key = self.public_keys[0]
 
     def __repr__(self) -> str:
         return f'Signer({self.public_key.hex()})'
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the signature of a message, 64 bytes."""
-        return self._provider.sign_raw_ed25519(self._seed, message)
+    def sign(self, message: bytes, public_key: bytes | None = None) -> bytes:
+        """Return the signature of a message, 64 bytes.
+
+        :param public_key: which key signs; None: the first
+        """
+        return self._provider.sign_raw_ed25519(
+            self._seeds[public_key or self.public_key], message)
 
 
 class Answerer:
@@ -56,7 +67,8 @@ class Answerer:
     :param reader: the chain
     :param federation: returns the federation in force
     :param identity: returns who answers: chain, member, instance
-    :raises BadOption: the answer key is not one of the federation's
+    A node that joins has no answer key that clients know before a document
+    names it; what it answers until then convinces nobody.
     """
 
     def __init__(self, signer: Signer, reader: query.Reader,
@@ -70,16 +82,14 @@ class Answerer:
         self._member = functools.lru_cache(maxsize=4)(self._index_in)
         self._head = functools.lru_cache(maxsize=16)(self._head_of)
         if self._member(federation()) is None:
-            raise errors.BadOption(
-                'Option answer_key_file in [node]: no member of the '
-                'federation has this answer key.',
-                option='answer_key_file', group='node')
+            LOG.warning('No member of the federation in force has the answer '
+                        'key of this process: clients will not believe it')
 
     def _index_in(self, federation: federation_module.Federation
-                  ) -> int | None:
+                  ) -> tuple[int, bytes] | None:
         for index, member in enumerate(federation.members):
-            if member.answer_key == self._signer.public_key:
-                return index
+            if member.answer_key in self._signer.public_keys:
+                return index, member.answer_key
         return None
 
     def _head_of(self, header: bytes) -> tuple[int, bytes, int]:
@@ -96,12 +106,13 @@ class Answerer:
         """
         header = (head or self._reader.head())[0]
         height, digest, time_ms = self._head(header)
-        member = self._member(self._federation())
         identity = self._identity()
+        # a member that left goes on answering with its last index
+        member, key = self._member(self._federation()) or (
+            identity.member, self._signer.public_key)
         return answer_module.sign_answer(
-            self._h, self._signer.sign,
-            # a member that left goes on answering with its last index
-            member=identity.member if member is None else member,
+            self._h, lambda message: self._signer.sign(message, key),
+            member=member,
             instance=identity.instance,
             request_digest=request.digest(self._h),
             head_height=height, head_digest=digest, head_time_ms=time_ms,

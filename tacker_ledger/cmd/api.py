@@ -44,7 +44,8 @@ async def serve(conf: Any) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    signer = answers.Signer(identity.answer_seed(conf))
+    seeds = identity.answer_seeds(conf)
+    signer = answers.Signer(seeds[0], following=seeds[1:])
     client = localsocket.LocalClient(socket_file(conf))
     await client.start(conf.node.start_timeout_seconds + 30)
     try:

@@ -18,26 +18,42 @@ _IDENTITY = [
              'chain id is its digest: all members have the same bytes. A '
              'later document arrives on the chain, not here.'),
     cfg.StrOpt(
+        'newest_federation_document', default='',
+        help='File with a later signed federation document, for a node that '
+             'joins, or returns, after others than those at genesis became '
+             'members. It says whom to connect to until the chain itself '
+             'does, and is believed in nothing else.'),
+    cfg.StrOpt(
         'node_key_file', required=True,
         help='TLS private key of this member (PEM, readable by its owner '
              'only). Its public half is the node key in the federation '
-             'document.'),
+             'document. A file of the same name with ".next" after it, and '
+             'one beside certificate_file, are used once the federation '
+             'names that key.'),
     cfg.StrOpt(
         'certificate_file', required=True,
         help='Certificate of the node key, issued by the federation CA '
-             '(PEM).'),
+             '(PEM). It is read again when it changes.'),
     cfg.StrOpt(
         'ca_file', required=True,
-        help='Certificate of the federation CA (PEM).'),
+        help='Certificate of the federation CA (PEM); several while the CA '
+             'changes. It is read again when it changes.'),
+    cfg.FloatOpt(
+        'reload_interval_seconds', default=5.0, min=0.1, max=3600.0,
+        help='How often the files of certificate, key and CA are looked at '
+             'for changes. SIGHUP makes the node look at once.'),
     cfg.StrOpt(
         'vote_key_file', required=True,
         help='Ed25519 seed which signs consensus messages: 32 bytes, '
              'readable by its owner only. Never copy it to another running '
-             'node.'),
+             'node. A file of the same name with ".next" after it is used '
+             'once the federation names that key.'),
     cfg.StrOpt(
         'answer_key_file', required=True,
         help='Ed25519 seed which signs answers of the doors: 32 bytes, '
-             'readable by its owner only. API processes need it too.'),
+             'readable by its owner only. API processes need it too. A file '
+             'of the same name with ".next" after it is used once the '
+             'federation names that key.'),
 ]
 
 _STORAGE = [
@@ -92,6 +108,19 @@ _PEERS = [
         'sync_timeout_seconds', default=5.0, min=0.1, max=600.0,
         help='How long a neighbour may take to answer while this node '
              'catches up, before the next one is asked.'),
+    cfg.IntOpt(
+        'snapshot_threshold_blocks', default=10_000, min=0,
+        help='A node that is further behind than so many blocks, a new one '
+             'too, takes the state at a certified height from a neighbour '
+             'instead of replaying the blocks up to there. It then holds '
+             'the blocks from that height on, and of older ones what it '
+             'had before: where this node is to be an archive, set 0, and '
+             'every block is replayed. 0: never.'),
+    cfg.FloatOpt(
+        'snapshot_hold_seconds', default=600.0, min=1.0, max=86_400.0,
+        help='How long the state is held unchanged for a neighbour that '
+             'fetches it. The database grows meanwhile as if nothing were '
+             'ever overwritten.'),
     cfg.FloatOpt(
         'start_timeout_seconds', default=10.0, min=0.0, max=3600.0,
         help='How long a starting node waits for a first neighbour to catch '
@@ -108,19 +137,6 @@ _VOTING = [
              'fails is followed by one with twice the time.'),
     cfg.IntOpt(
         'view_timeout_max_ms', default=60_000, min=100, max=3_600_000,
-    cfg.IntOpt(
-        'snapshot_threshold_blocks', default=10_000, min=0,
-        help='A node that is further behind than so many blocks, a new one '
-             'too, takes the state at a certified height from a neighbour '
-             'instead of replaying the blocks up to there. It then holds '
-             'the blocks from that height on, and of older ones what it '
-             'had before: where this node is to be an archive, set 0, and '
-             'every block is replayed. 0: never.'),
-    cfg.FloatOpt(
-        'snapshot_hold_seconds', default=600.0, min=1.0, max=86_400.0,
-        help='How long the state is held unchanged for a neighbour that '
-             'fetches it. The database grows meanwhile as if nothing were '
-             'ever overwritten.'),
         help='The longest time that a leader is given, in milliseconds; not '
              'below view_timeout_ms.'),
     cfg.BoolOpt(
@@ -184,4 +200,17 @@ _ADMISSION = [
              'are admitted because it addressed them.'),
 ]
 
-OPTIONS = [*_IDENTITY, *_STORAGE, *_PEERS, *_VOTING, *_POOL, *_ADMISSION]
+_WATCH = [
+    cfg.IntOpt(
+        'lag_threshold_blocks', default=10, min=1,
+        help='How many blocks this node may be behind before it says so in '
+             'its status, its log and a notification. What it is compared '
+             'with is claimed by more members than may be faulty.'),
+    cfg.IntOpt(
+        'expiry_warning_days', default=30, min=0,
+        help='How many days before its certificate, the federation CA or '
+             'the federation document expires this node begins to say so.'),
+]
+
+OPTIONS = [*_IDENTITY, *_STORAGE, *_PEERS, *_VOTING, *_POOL, *_ADMISSION,
+           *_WATCH]

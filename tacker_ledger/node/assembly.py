@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a node is put together from, made as its configuration says."""
 
+import ssl
 from typing import Any
 
 from stevedore import driver
@@ -9,12 +10,12 @@ from stevedore import exception as stevedore_exceptions
 from tacker_ledger import conf as conf_module
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core.ledger import application as application_module
+from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.node import identity as identity_module
 from tacker_ledger.storage import store as store_module
 from tacker_ledger.transport import link
 from tacker_ledger.transport import peers
-from tacker_ledger.transport import tls
 
 ENGINES = 'tacker_ledger.engines'
 ADMISSIONS = 'tacker_ledger.admission'
@@ -40,22 +41,34 @@ def application(store: store_module.LedgerStore,
 
 def check_place(conf: Any, identity: identity_module.NodeIdentity,
                 ledger: application_module.LedgerApplication) -> None:
-    """Raise unless this release can act for this member at the next height.
+    """Raise unless this release can take part at the next height.
 
-    :raises BadOption: the federation has changed so that it is another
+    :raises BadOption: the federation uses another engine
     :raises UnsupportedVersion: rules in force are not known here
     """
     federation = ledger.federation
     federation.rules_at(ledger.head.height + 1)
-    known = federation.member(identity.member)
-    own = identity.genesis.members[identity.member]
-    if known is None or known.vote_key != own.vote_key:
-        raise conf_module.bad(
-            'member', 'node', f'{identity.name} is not that member of the '
-            f'federation of epoch {federation.epoch} any more')
     if federation.document.engine != conf.node.engine:
         raise conf_module.bad('engine', 'node', 'the federation uses '
                               f'{federation.document.engine}')
+
+
+def check_keys(identity: identity_module.NodeIdentity,
+               federation: federation_module.Federation) -> None:
+    """Raise if this node is a member by name, but not by its keys.
+
+    :param federation: in force at the start
+    :raises BadOption: nor does the newest document known name its keys
+    """
+    named = [document for document in (federation, identity.newest)
+             if document is not None
+             and identity.name in (one.name for one in document.members)]
+    if named and all(identity.index_in(document) == identity_module.NO_MEMBER
+                     for document in named):
+        raise conf_module.bad(
+            'vote_key_file', 'node', f'not the vote key of {identity.name} '
+            f'in the federation of epoch {federation.epoch}; if a later '
+            'document names it, set newest_federation_document')
 
 
 def load_driver(namespace: str, conf: Any, option: str,
@@ -74,16 +87,16 @@ def load_driver(namespace: str, conf: Any, option: str,
             f'{name!r} is not installed in {namespace}') from None
 
 
-def hub(conf: Any, member: int, handler: link.Handler) -> peers.PeerHub:
+def hub(conf: Any, handler: link.Handler, node_key: bytes,
+        server: ssl.SSLContext, client: ssl.SSLContext) -> peers.PeerHub:
     """Return the links to the other members, none of them up.
 
-    :raises BadOption: certificate, key and CA do not belong together
+    :param node_key: the own one
+    :param server: context for those who dial us
+    :param client: context for those we dial
     """
     options = conf.node
-    files = (options.certificate_file, options.node_key_file,
-             options.ca_file)
     return peers.PeerHub(
-        member, handler, tls.server_context(*files),
-        tls.client_context(*files), peers.Settings(
+        node_key, handler, server, client, peers.Settings(
             options.peer_queue_max_bytes, options.ping_interval_seconds,
             options.reconnect_max_seconds))

@@ -42,7 +42,7 @@ class EngineHost:
         made: engine_module.Engine = assembly.load_driver(
             assembly.ENGINES, node.conf, 'engine', engine_module.Parts(
                 self, node.application, node.provider,
-                node.identity.vote_seed, node.conf.node.view_timeout_ms,
+                node.identity.vote_seeds, node.conf.node.view_timeout_ms,
                 node.conf.node.view_timeout_max_ms))
         return made
 

@@ -33,7 +33,8 @@ class Facade:
         """See ``submit.NodeFacade``."""
         own = self._node.identity
         return submit_module.Identity(
-            self._node.query.chain_id, self._node.member, own.name,
+            self._node.query.chain_id, self._node.membership.shown_index,
+            own.name,
             own.instance)
 
     async def submit(self, submissions: Sequence[bytes],

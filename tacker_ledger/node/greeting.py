@@ -5,10 +5,12 @@ The transport has checked the node key already (``transport.link``).  Here
 the hello's chain, version and member are checked, and the answer, which is
 signed by the vote key: it tells a starting process the certified head of
 each member, which instance that member holds for our identity, and the
-newest message that it has seen under it.  Who acts under another federation
-document than we do has another index perhaps, or another vote key: then the
-node key alone says who it is, and what its answer shows counts for nothing.  A process in doubt names no
+newest message that it has seen under it.  A process in doubt names no
 instance: it claims nothing and is held by nobody (``instances``).
+
+Who acts under another federation document than we do has another index
+perhaps, or another vote key: then the node key alone says who it is, and
+what its answer shows counts for nothing.
 """
 
 from collections.abc import Callable
@@ -177,8 +179,9 @@ class Greeter:
 
     def _is_elsewhere(self, member: int) -> bool:
         """Return whether a peer acts under another document than we do."""
-        return (self._federation.member(member) is None
-                or self._epochs.get(member) != self._federation.epoch)
+        return (member >= limits.MEMBERS_MAX_COUNT
+                or self._epochs.get(member, self._federation.epoch)
+                != self._federation.epoch)
 
     def answer(self, member: int, greeting: link.Greeting,
                held: bytes) -> bytes:

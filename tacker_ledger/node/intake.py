@@ -52,7 +52,9 @@ _AGE_MAX_SECONDS = 600.0
 class Host(Protocol):
     """What the intake asks of the node."""
 
-    member: int
+    @property
+    def member(self) -> int:
+        """Own index in the federation in force; negative for none."""
 
     def now_ms(self) -> int:
         """Return the wall clock, milliseconds since the Unix epoch."""

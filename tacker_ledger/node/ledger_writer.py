@@ -17,6 +17,8 @@ from tacker_ledger.node import indexing
 if TYPE_CHECKING:
     from tacker_ledger.node import service
 
+LOG = logging.getLogger(__name__)
+
 
 class LedgerWriter:
     """The one way by which a node's chain grows.
@@ -69,8 +71,6 @@ class LedgerWriter:
                 node.consensus.engine.committed_elsewhere(
                     run[-1][0].block.header.height, run[-1][1])
 
-    async def _judge(self, blocks: Sequence[catch_up.CertifiedBlock]
-                     ) -> list[tuple[application_module.Outcome, bytes]]:
     async def take_snapshot(self, member: int, lowest: int) -> None:
         """Fetch the state at a height from a member, and move there.
 
@@ -111,6 +111,8 @@ class LedgerWriter:
             node.consensus.engine.committed_elsewhere(check.height,
                                                       check.certificate)
 
+    async def _judge(self, blocks: Sequence[catch_up.CertifiedBlock]
+                     ) -> list[tuple[application_module.Outcome, bytes]]:
         """Return what blocks change that did not come by another way."""
         node = self._node
         store = node.store
@@ -137,7 +139,7 @@ class LedgerWriter:
         indexing.offer(node.indexer, outcome)
         node.heads.publish(outcome)
         if outcome.federation is not None:
-            self._federation_changed()
+            node.membership.changed()
 
     def _is_full(self, outcome: application_module.Outcome) -> bool:
         parameters = self._node.application.federation.parameters
@@ -145,12 +147,3 @@ class LedgerWriter:
         return (len(outcome.transactions)
                 >= parameters.batch_max_transactions
                 or 2 * size >= parameters.block_max_bytes)
-
-    def _federation_changed(self) -> None:
-        node = self._node
-        try:
-            assembly.check_place(node.conf, node.identity, node.application)
-        except errors.LedgerError as error:
-            node.voting.halted(error.code, error.message)
-        node.hub.update(identity_module.peer_list(
-            node.conf, node.application.federation, node.member))

@@ -8,6 +8,7 @@ from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
 from tacker_ledger.node import greeting
 from tacker_ledger.node import supply
+from tacker_ledger.transport import peers
 
 if TYPE_CHECKING:
     from tacker_ledger.node import service
@@ -31,16 +32,30 @@ class MemberFrames:
     def on_consensus(self, member: int, message: messages.Message) -> None:
         """A vote or the like; what binds counts from a held process alone.
         """
+        if member >= peers.GUEST_FIRST:
+            self._guest(member, message)
+            return
         if isinstance(message, messages.Recorded) and not (
                 self._node.hub.claims(member)):
             return
         if self._node.consensus.started:
             self._node.consensus.engine.received(message, member)
 
+    def _guest(self, member: int, message: messages.Message) -> None:
+        """Somebody who is no member lags behind a change, or leads it."""
+        node = self._node
+        if isinstance(message, messages.Status):
+            node.sync.claim(member, message.height - 1)
+        else:
+            head = node.application.head.height
+            node.hub.send(member, messages.encode(messages.Status(
+                head + 1, node.consensus.engine.view)))
+
     def on_transactions(self, member: int,
                         message: messages.Transactions) -> None:
         """A member forwards transactions."""
-        if self._node.ready and not self._node.closing:
+        if (self._node.ready and not self._node.closing
+                and member < peers.GUEST_FIRST):
             self._node.intake.received(member, message)
 
     def on_get_blocks(self, member: int,
@@ -61,9 +76,14 @@ class MemberFrames:
         """A member answers ours."""
         self._node.sync.received(member, message)
 
+    def on_snapshot(self, member: int, message: messages.Message) -> None:
+        """A member asks for the state, or answers ours."""
+        self._node.snapshots.received(member, message)
+
     def on_gossip(self, member: int, frame: bytes) -> None:
         """A member tells its enrolments."""
-        self._node.registry.received(member, frame)
+        if member < peers.GUEST_FIRST:
+            self._node.registry.received(member, frame)
 
     def on_claim(self, member: int, height: int) -> None:
         """A member says how far it is."""
@@ -76,19 +96,16 @@ class MemberFrames:
 
     def on_refused(self, member: int) -> None:
         """A member holds another process of our identity."""
-    def on_snapshot(self, member: int, message: messages.Message) -> None:
-        """A member asks for the state, or answers ours."""
-        self._node.snapshots.received(member, message)
-
         self._node.voting.refused(member)
 
     def on_up(self, member: int) -> None:
         """A link has come up."""
         node = self._node
-        if node.application.federation.member(member) is not None:
-            node.claim.up(member, node.claim.offer())
-        node.registry.connected(member)
         node.sync.connected(member)
+        if member >= peers.GUEST_FIRST:
+            return
+        node.claim.up(member, node.claim.offer())
+        node.registry.connected(member)
         node.voting.update()
         if node.consensus.started:
             node.consensus.engine.connected(member)
@@ -99,6 +116,7 @@ class MemberFrames:
         self._node.claim.down(member)
         self._node.doubt.lost(member)
         self._node.sync.forget(member)
+        self._node.snapshots.forget(member)
         self._node.voting.update()
         if self._node.consensus.started:
             self._node.intake.lost(member)
@@ -110,4 +128,3 @@ class MemberFrames:
     def cut(self, member: int, reason: str) -> None:
         """End a member's link; it may come again."""
         self._node.hub.disconnect(member, reason)
-        self._node.snapshots.forget(member)

@@ -8,6 +8,8 @@ member is the one source of its own enrolments.
 import asyncio
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
+import dataclasses
 import functools
 from typing import Any
 
@@ -31,14 +33,15 @@ _LABEL_OF_CONFIGURED = 'configuration'
 class Registry:
     """What a node knows about keys; an ``admission.Access``.
 
-    :param member: own index
+    :param member: own index; negative for none: then nothing is enrolled
+        here
     :param send: sends a frame to a member, None for all others
     """
 
     def __init__(self, store: store_module.LedgerStore, member: int,
                  send: Callable[[bytes, int | None], None]) -> None:
         self._store = store
-        self._member = member
+        self.member = member
         self._send = send
         #: key id -> member -> label
         self._keys: dict[bytes, dict[int, str]] = {}
@@ -60,6 +63,35 @@ class Registry:
         if not members:
             self._keys.pop(key_id, None)
         return found
+
+    def moved(self, member: int, places: Mapping[int, int | None]) -> None:
+        """Take other indices, after a change of the federation.
+
+        :param member: own index from now on
+        :param places: old index -> new one, None for who has left: what it
+            has enrolled ends with it
+        """
+        self.member = member
+        if all(old == new for old, new in places.items()):
+            return
+        before = [enrolments_module.Enrolment(key_id, label, one)
+                  for key_id, members in self._keys.items()
+                  for one, label in members.items()]
+        after = [dataclasses.replace(enrolment, member=place)
+                 for enrolment in before
+                 if (place := places.get(enrolment.member)) is not None]
+        self._keys.clear()
+        for enrolment in after:
+            self._put(enrolment)
+
+        def job(txn: lmdb.Transaction) -> None:
+            for enrolment in before:
+                self._store.enrolments.delete(txn, enrolment.key_id,
+                                              enrolment.member)
+            for enrolment in after:
+                self._store.enrolments.put(txn, enrolment)
+
+        self._store.write(job).add_done_callback(_log_failure)
 
     def _of(self, member: int) -> list[tuple[bytes, str]]:
         return sorted((key_id, members[member])
@@ -98,43 +130,45 @@ class Registry:
     async def configure(self, key_ids: Iterable[bytes]) -> None:
         """Make the keys of the configuration file this member's own."""
         wanted = set(key_ids)
-        for key_id, label in self._of(self._member):
+        for key_id, label in self._of(self.member):
             if label == _LABEL_OF_CONFIGURED and key_id not in wanted:
                 await self.unenrol(key_id)
         for key_id in sorted(wanted):
-            if self._member not in self._keys.get(key_id, {}):
+            if self.member not in self._keys.get(key_id, {}):
                 await self.enrol(key_id, _LABEL_OF_CONFIGURED)
 
     async def enrol(self, key_id: bytes, label: str) -> dict[str, Any]:
         """Let a key write; durable and told to all when it returns."""
+        if self.member < 0:
+            raise errors.NoQuorum('This node is no member of the federation.')
         if len(key_id) != enrolments_module.KEY_ID_BYTES:
             raise errors.Malformed('A key id has 32 bytes.')
         if len(label.encode()) > gossip.LABEL_MAX_BYTES:
             raise errors.TooLarge('A label has at most 256 bytes.')
-        if len(self._of(self._member)) >= (
+        if len(self._of(self.member)) >= (
                 gossip.ENROLMENTS_PER_MEMBER_MAX_COUNT):
             raise errors.Busy('This member has enrolled as many keys as it '
                               'may.')
-        enrolment = enrolments_module.Enrolment(key_id, label, self._member)
+        enrolment = enrolments_module.Enrolment(key_id, label, self.member)
         await asyncio.wrap_future(self._store.write(functools.partial(
             self._store.enrolments.put, enrolment=enrolment)))
         self._put(enrolment)
-        self._send(gossip.encode(gossip.Enrol(key_id, label, self._member)),
+        self._send(gossip.encode(gossip.Enrol(key_id, label, self.member)),
                    None)
-        return self._record(key_id, label, self._member)
+        return self._record(key_id, label, self.member)
 
     async def unenrol(self, key_id: bytes) -> None:
         """Take an enrolment of this member back.
 
         :raises NotFound: this member did not enrol the key
         """
-        if self._member not in self._keys.get(key_id, {}):
+        if self.member not in self._keys.get(key_id, {}):
             raise errors.NotFound('This member has not enrolled the key.')
         await asyncio.wrap_future(self._store.write(functools.partial(
             self._store.enrolments.delete, key_id=key_id,
-            member=self._member)))
-        self._drop(key_id, self._member)
-        self._send(gossip.encode(gossip.Unenrol(key_id, self._member)), None)
+            member=self.member)))
+        self._drop(key_id, self.member)
+        self._send(gossip.encode(gossip.Unenrol(key_id, self.member)), None)
 
     def records(self) -> list[dict[str, Any]]:
         """Return all enrolments, for operators."""
@@ -150,14 +184,18 @@ class Registry:
 
     def connected(self, member: int) -> None:
         """Show a member what our enrolments hash to."""
+        if self.member < 0:
+            return
         self._send(gossip.encode(gossip.Summary(
-            self._member, gossip.digest_of(self._of(self._member)))), member)
+            self.member, gossip.digest_of(self._of(self.member)))), member)
 
     def received(self, member: int, frame: bytes) -> None:
         """Take what a member says about its enrolments.
 
         :raises LedgerError: it is not acceptable
         """
+        if self.member < 0:
+            return
         match gossip.decode(frame, member):
             case gossip.Enrol(key_id, label, _):
                 if len(self._of(member)) < (
@@ -167,11 +205,11 @@ class Registry:
                 self._replace(member, (), [key_id])
             case gossip.Summary(_, digest):
                 if digest != gossip.digest_of(self._of(member)):
-                    self._send(gossip.encode(gossip.Wanted(self._member)),
+                    self._send(gossip.encode(gossip.Wanted(self.member)),
                                member)
             case gossip.Wanted():
                 self._send(gossip.encode(gossip.Listing(
-                    self._member, tuple(self._of(self._member)))), member)
+                    self.member, tuple(self._of(self.member)))), member)
             case gossip.Listing(_, keys):
                 listed = dict(keys)
                 gone = [key_id for key_id, _ in self._of(member)

@@ -27,10 +27,10 @@ from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.node import admission as admission_module
 from tacker_ledger.node import assembly
+from tacker_ledger.node import conditions
 from tacker_ledger.node import doubt
 from tacker_ledger.node import engine_host
 from tacker_ledger.node import facade as facade_module
-from tacker_ledger.node import greeting
 from tacker_ledger.node import heads
 from tacker_ledger.node import identity as identity_module
 from tacker_ledger.node import indexing
@@ -38,14 +38,17 @@ from tacker_ledger.node import intake as intake_module
 from tacker_ledger.node import ledger_writer
 from tacker_ledger.node import localsocket
 from tacker_ledger.node import member_frames
+from tacker_ledger.node import membership
+from tacker_ledger.node import notices
 from tacker_ledger.node import pool as pool_module
 from tacker_ledger.node import query
+from tacker_ledger.node import refusals
 from tacker_ledger.node import registry
 from tacker_ledger.node import snapshots
 from tacker_ledger.node import sync
 from tacker_ledger.node import voting
-from tacker_ledger.storage import store as store_module
-from tacker_ledger.transport import peers
+from tacker_ledger.node import watch
+from tacker_ledger.storage import opening
 
 LOG = logging.getLogger(__name__)
 
@@ -57,19 +60,23 @@ class Node:
 
     :param conf: checked configuration
     :param identity: who it is
+    :param told: where notifications go
     :raises BadOption: an option does not fit the federation
     :raises LedgerError: the store cannot be used
     """
 
     def __init__(self, conf: Any, identity: identity_module.NodeIdentity,
-                 provider: provider_module.Provider | None = None) -> None:
+                 provider: provider_module.Provider | None = None,
+                 told: notices.Sink | None = None) -> None:
         self.conf = conf
         self.identity = identity
-        self.member = identity.member
         self.provider = provider or providers.default()
-        self.store = store_module.LedgerStore(
+        self.refusals = refusals.Refusals(
+            lambda member: conditions.name_of(self, member))
+        self.watch = watch.Watch(self, told or notices.LogSink())
+        self.store = opening.open_store(
             conf.node.data_directory, identity.genesis, identity.signed,
-            max_bytes=conf.node.storage_max_gib * _GIB,
+            self.provider, max_bytes=conf.node.storage_max_gib * _GIB,
             sync=conf.node.fsync)
         try:
             self._assemble(conf)
@@ -85,9 +92,9 @@ class Node:
             self._pool_changed)
         self.application = assembly.application(self.store, self.provider,
                                                 self.pool)
-        assembly.check_place(conf, self.identity, self.application)
+        self.membership = membership.Membership(self)
         self.doubt = doubt.Doubt(
-            self.application, self.provider, self._vote_keys,
+            self.application, self.provider, self.membership.vote_keys,
             self.store.keep_doubt, overruled=conf.node.end_doubt)
         self.claim = instances.Claim(self.identity.instance)
         self.registry = registry.Registry(self.store, self.member,
@@ -99,7 +106,7 @@ class Node:
         self.consensus = engine_host.EngineHost(self)
         self.voting = voting.Voting(
             self.application, self.doubt, self.claim,
-            lambda: len(self.hub.up()) + 1, self.consensus.voting,
+            self._connected, self.consensus.voting,
             lambda reason, away: self.hub.release(reason, away),
             conf.node.reconnect_max_seconds)
         self.writer = ledger_writer.LedgerWriter(self)
@@ -113,7 +120,7 @@ class Node:
         self.snapshots = snapshots.of_node(self)
         self.heads = heads.Heads()
         self.frames = member_frames.MemberFrames(self)
-        self.hub = self._make_hub()
+        self.hub = self.membership.make_hub()
         self.facade = facade_module.Facade(self)
         self._local = localsocket.LocalServer(
             self.facade, self._socket_file(),
@@ -126,17 +133,6 @@ class Node:
             assembly.ADMISSIONS, self.conf, 'admission', self.conf,
             self.registry)
         return made
-
-    def _make_hub(self) -> peers.PeerHub:
-        greeter = greeting.Greeter(
-            self.application, self.provider, self.claim, self.member,
-            self.identity.vote_seed, self.consensus.newest)
-        return assembly.hub(self.conf, self.member,
-                            switchboard.Switchboard(self.frames, greeter))
-
-    def _vote_keys(self) -> list[bytes]:
-        """Return the own vote keys that bind this member."""
-        return [self.provider.ed25519_public(self.identity.vote_seed)]
 
     def _socket_file(self) -> str:
         return self.conf.node.socket_file or os.path.join(
@@ -160,8 +156,9 @@ class Node:
         self.consensus.read_votes()
         self.voting.update()
         self.heads.start()
-        await self.hub.start(*self._bind_address(), identity_module.peer_list(
-            self.conf, federation, self.member))
+        self.watch.start()
+        await self.hub.start(*self.membership.bind_address(),
+                             self.membership.peers())
         heard = await self.sync.first(
             federation.size - 1, federation.quorum - 1,
             self.conf.node.start_timeout_seconds)
@@ -171,10 +168,12 @@ class Node:
                  else 'too few neighbours heard')
         await asyncio.to_thread(self.indexer.catch_up)
         self.indexer.start()
-        await self.registry.configure(identity_module.enrolled_keys(
-            self.conf))
+        if self.membership.is_member:
+            await self.registry.configure(identity_module.enrolled_keys(
+                self.conf))
         await self.consensus.start()
         self.voting.start()
+        self.membership.start()
         for member in self.hub.up():
             self.consensus.engine.connected(member)
         self.sync.start()
@@ -185,24 +184,20 @@ class Node:
                  self.identity.name, self.query.chain_id.hex(),
                  self.application.head.height)
 
-    def _bind_address(self) -> tuple[str, int]:
-        own = self.application.federation.members[self.member]
-        host, port = identity_module.split_address(own.peer_address)
-        return (self.conf.node.bind_host or host,
-                self.conf.node.bind_port or port)
-
     def refuse(self) -> None:
         """Take no more submissions; doors can tell their clients."""
         self.closing = True
 
     async def stop(self) -> None:
         """Leave the federation in order; nothing is signed afterwards."""
-        await self.snapshots.stop()
         self.refuse()
+        await self.watch.stop()
         await self.consensus.engine.stop()
         await self.voting.stop()
+        await self.membership.stop()
         await self.intake.stop()
         await self.sync.stop()
+        await self.snapshots.stop()
         await self._local.stop()
         await self.hub.stop()
         await self.heads.stop()
@@ -213,6 +208,16 @@ class Node:
         LOG.info('Node %s has stopped', self.identity.name)
 
     # What is true now
+
+    @property
+    def member(self) -> int:
+        """Index in the federation in force; negative for no member."""
+        return self.membership.member
+
+    def _connected(self) -> int:
+        """Return how many members are linked, itself included if it is one.
+        """
+        return len(self.hub.members_up()) + self.membership.is_member
 
     def now_ms(self) -> int:
         """Return the wall clock, milliseconds since the Unix epoch."""
@@ -256,19 +261,19 @@ class Node:
         """See ``sync.Host``."""
         return self.hub.send(member, messages.encode(message))
 
+    def peers_up(self) -> list[int]:
+        """Return the members whose link is up."""
+        return self.hub.up()
+
     async def take_over(self, blocks: Sequence[catch_up.CertifiedBlock]
                         ) -> None:
         """See ``sync.Host``."""
         await self.writer.take_over(blocks)
 
-    def peers_up(self) -> list[int]:
-        """Return the members whose link is up."""
-        return self.hub.up()
-
-    def disagrees(self, error: errors.LedgerError) -> None:
-        """See ``sync.Host``."""
-        self.voting.halted(error.code, error.message)
     async def take_snapshot(self, member: int, lowest: int) -> None:
         """See ``sync.Host``."""
         await self.writer.take_snapshot(member, lowest)
 
+    def disagrees(self, error: errors.LedgerError) -> None:
+        """See ``sync.Host``."""
+        self.voting.halted(error.code, error.message)

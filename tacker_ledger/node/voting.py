@@ -52,6 +52,8 @@ class Voting:
         self._task: asyncio.Task[None] | None = None
         #: Why it has stopped for good, if it has.
         self.problem: errors.LedgerError | None = None
+        #: Why the federation in force does not count it, if so.
+        self.outside = ''
 
     def start(self) -> None:
         """Watch for another process of the same identity."""
@@ -74,6 +76,7 @@ class Voting:
     def may_vote(self) -> bool:
         """Return whether this process may sign."""
         return (self.problem is None and not self._doubt.reason
+                and not self.outside
                 and self._claim.has_quorum(self._quorum))
 
     def why_not(self) -> str:
@@ -82,6 +85,8 @@ class Voting:
             return ''
         if self.problem is not None:
             return f'{self.problem.code}: {self.problem.message}'
+        if self.outside:
+            return self.outside
         if self._doubt.reason:
             ends = self._doubt.ends_height
             until = ('' if ends is None
@@ -133,6 +138,8 @@ class Voting:
         if self.problem is not None:
             return errors.StorageFailed(
                 f'The node has stopped voting: {self.problem.message}')
+        if self.outside:
+            return errors.NoQuorum(f'No writes here: {self.outside}.')
         if not self.has_quorum():
             return errors.NoQuorum(
                 'Too few members are connected to agree on anything.',

@@ -28,9 +28,13 @@ from tacker_ledger.transport import tls
 
 LOG = logging.getLogger(__name__)
 
-#: A greeting: hello, or the answer with a certified head and a message.
+#: A hello, which comes from somebody of whom only the node key is known.
+HELLO_MAX_BYTES = 1024
+#: Its answer, with a certified head and a consensus message.
 GREETING_MAX_BYTES = 12 * 1024 * 1024
 GREETING_SECONDS = 10.0
+#: Why a connection was closed of which the other end shall not hear twice.
+ANOTHER_HELD = 'another process of this identity is held'
 MISSED_PINGS_MAX = 3
 _NONCE_BYTES = 16
 _PING, _PONG = 11, 12
@@ -70,8 +74,9 @@ class Handler(Protocol):
     def check_answer(self, member: int, nonce: bytes, frame: bytes) -> None:
         """Judge a peer's answer to our hello.
 
-        :raises LedgerError: it is not acceptable or names another
-            instance than ours; the link is closed
+        :raises Duplicate: the peer holds another process; closed
+        :raises Busy: greet again; the link is closed
+        :raises LedgerError: it is not acceptable; the link is closed
         """
 
     def peer_up(self, member: int, instance: bytes) -> None:
@@ -120,15 +125,19 @@ class Link(asyncio.Protocol):
         assert len(nonce) == _NONCE_BYTES
         self.member = -1 if expected is None else expected
         self.instance = b''
+        self.node_key = b''
+        self.closed = asyncio.Event()
         self.up = False
         self.since = 0.0
+        #: When anything came last, seconds of the loop's clock.
+        self.heard_at = self.since
         self.dropped = 0
         self._owner = owner
         self._expected = expected
         self._nonce = nonce
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._reader = framing.FrameReader(GREETING_MAX_BYTES)
+        self._reader = framing.FrameReader(HELLO_MAX_BYTES)
         self._greeted = False    # their hello was good
         self._answered = False   # their answer to our hello was good
         self._urgent: collections.deque[bytes] = collections.deque()
@@ -148,7 +157,9 @@ class Link(asyncio.Protocol):
         """Check the pinned key and greet."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(_WRITE_BUFFER_BYTES)
-        member = self._identify(self._transport.get_extra_info('ssl_object'))
+        self.node_key = self._key_in(
+            self._transport.get_extra_info('ssl_object'))
+        member = self._owner.identify(self.node_key)
         if member is None or self._expected not in (None, member):
             self.close('its key is not the one the federation names')
             return
@@ -161,14 +172,16 @@ class Link(asyncio.Protocol):
             GREETING_SECONDS, self.close, 'no greeting in time')
         self._write(self._owner.handler.hello(member, self._nonce))
 
-    def _identify(self, tunnel: ssl.SSLObject | None) -> int | None:
+    @staticmethod
+    def _key_in(tunnel: ssl.SSLObject | None) -> bytes:
+        """Return the node key at the other end, b'' without one."""
         certificate = tunnel.getpeercert(binary_form=True) if tunnel else None
         if not certificate:
-            return None
+            return b''
         try:
-            return self._owner.identify(tls.key_of_certificate(certificate))
+            return tls.key_of_certificate(certificate)
         except errors.BadKey:
-            return None
+            return b''
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the hub; what was queued is gone."""
@@ -178,6 +191,7 @@ class Link(asyncio.Protocol):
         self._urgent.clear()
         self._bulk.clear()
         reason = self._reason or str(exc or 'the other side closed')
+        self.closed.set()
         self._owner.link_lost(self, reason)
 
     def close(self, reason: str) -> None:
@@ -190,10 +204,25 @@ class Link(asyncio.Protocol):
             # what is in the buffers is of no use to anybody any more
             self._transport.abort()
 
+    def part(self, reason: str) -> None:
+        """End the connection when all is sent that waits to be."""
+        if self._reason or self._transport is None:
+            return
+        while self._urgent or self._bulk:
+            self._transport.write(b''.join(self._take()))
+        self._reason = reason
+        self.up = False
+        self._transport.close()
+        # a peer that reads nothing shall not keep it open
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(
+            GREETING_SECONDS, self._transport.abort)
+
     def finish(self, last_frame: bytes) -> None:
         """Send a frame and close when it has left."""
         if self._transport is not None and not self._reason:
-            self._reason = 'another instance is held'
+            self._reason = ANOTHER_HELD
             self._transport.write(framing.frame(last_frame))
             self._transport.close()
 
@@ -202,6 +231,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Cut frames and handle them."""
         self._heard = True
+        self.heard_at = self._loop.time()
         self._pings = 0
         try:
             for frame in self._reader.feed(data):
@@ -211,6 +241,10 @@ class Link(asyncio.Protocol):
                     self._frame(frame)
                 else:
                     self._greeting(frame)
+        except (errors.Duplicate, errors.Busy) as error:
+            # the node tells the story: this happens at each attempt
+            LOG.debug('Link to member %s: %s', self.member, error.message)
+            self.close(f'{error.code}: {error.message}')
         except errors.LedgerError as error:
             LOG.warning('Link to member %s: %s: %s', self.member,
                         error.code, error.message)
@@ -235,11 +269,13 @@ class Link(asyncio.Protocol):
                 self.finish(answer)
                 return
             self._greeted = True
+            self._reader.max_bytes = GREETING_MAX_BYTES
             self._write(answer)
         elif not self._answered:
             handler.check_answer(self.member, self._nonce, frame)
             self._answered = True
-            self._come_up()
+            if not self._reason:  # what was shown may have ended the link
+                self._come_up()
 
     def _come_up(self) -> None:
         if self._timer is not None:

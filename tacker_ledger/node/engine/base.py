@@ -121,7 +121,8 @@ class Engine(Protocol):
 class Parts:
     """What an engine is made of.
 
-    :param vote_seed: the secret of this member's vote key, 32 bytes
+    :param vote_seeds: secrets of this member's vote keys, 32 bytes each;
+        the one that the federation in force names is used
     :param view_timeout_ms: the shortest time that a leader is given
     :param view_timeout_max_ms: the longest
     """
@@ -129,6 +130,6 @@ class Parts:
     host: Host
     application: application.LedgerApplication
     provider: provider_module.Provider
-    vote_seed: bytes = dataclasses.field(repr=False)
+    vote_seeds: tuple[bytes, ...] = dataclasses.field(repr=False)
     view_timeout_ms: int = 1_000
     view_timeout_max_ms: int = 60_000

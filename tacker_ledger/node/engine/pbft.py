@@ -76,7 +76,8 @@ class PbftEngine:
                 view_timeout_ms=parts.view_timeout_ms,
                 view_timeout_max_ms=parts.view_timeout_max_ms),
             parts.application,
-            (SeedSigner(parts.provider, parts.vote_seed),), parts.provider)
+            tuple(SeedSigner(parts.provider, seed)
+                  for seed in parts.vote_seeds), parts.provider)
         self._events: asyncio.Queue[effects.Event] = asyncio.Queue()
         #: member -> (messages, bytes) in the queue
         self._waiting: dict[int, tuple[int, int]] = {}

@@ -53,8 +53,19 @@ class TestAnswerer(base.TestCase):
             self.request, answers.NOT_FOUND)).head_height)
 
     def test_a_key_of_nobody(self):
-        error = self.assertRaises(errors.BadOption, self.answerer, bytes(32))
-        self.assertIn('answer_key_file in [node]', error.message)
+        # a member to be answers already, and convinces nobody
+        answerer = self.answerer(bytes(32))
+        self.assertRaises(errors.BadAnswer, self.check, answerer.sign(
+            self.request, answers.NOT_FOUND))
+
+    def test_the_key_that_the_federation_names(self):
+        seeds = (bytes(32), self.chain.secrets[0].answer)
+        signer = answers.Signer(seeds[0], self.chain.provider,
+                                following=seeds[1:])
+        answerer = answers.Answerer(
+            signer, self.world.reader, self.world.reader.federation,
+            lambda: self.world.facade.identity)
+        self.check(answerer.sign(self.request, answers.NOT_FOUND))
 
     def test_no_secret_shows(self):
         seed = self.chain.secrets[0].answer

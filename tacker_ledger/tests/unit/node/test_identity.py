@@ -33,15 +33,15 @@ class TestIdentity(base.TestCase):
     def test_as_the_federation_was_made(self):
         own = identity.load(self.conf)
         again = identity.load(self.conf)
-        self.assertEqual((1, 'node-1', 3), (own.member, own.name,
-                                            own.genesis.size))
+        self.assertEqual((1, 'node-1', 3), (own.index_in(own.genesis),
+                                            own.name, own.genesis.size))
         self.assertEqual(own.genesis, again.genesis)
         # each process is another instance
         self.assertNotEqual(own.instance, again.instance)
-        self.assertNotIn(repr(own.vote_seed), repr(own))
+        self.assertNotIn(repr(own.vote_seeds[0]), repr(own))
         self.assertEqual(
             (self.home(1) / 'answer.key').read_bytes(),
-            identity.answer_seed(self.conf))
+            identity.answer_seeds(self.conf)[0])
 
     def test_files_of_another_member(self):
         self.refused('vote_key_file', self.home(0) / 'vote.key')
@@ -83,7 +83,7 @@ class TestIdentity(base.TestCase):
         self.assertEqual(
             [(0, '::1', 7), (2, 'example', 8)],
             [(peer.member, peer.host, peer.port) for peer in
-             identity.peer_list(self.conf, own.genesis, 1)])
+             identity.peer_list(self.conf, own, own.genesis)])
         for wrong in ('node-0', 'node-9=h:1', 'node-0=h', 'node-0=:1',
                       'node-0=h:0', 'node-0=h:70000', 'node-0=h:x'):
             self.conf.set_override('neighbours', [wrong], 'node')

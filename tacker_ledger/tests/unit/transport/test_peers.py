@@ -8,11 +8,13 @@ import socket
 import ssl
 
 from tacker_ledger.core import codec
+from tacker_ledger.core.consensus import instances
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core import errors
 from tacker_ledger.tests import base
 from tacker_ledger.transport import certificates
 from tacker_ledger.transport import framing
+from tacker_ledger.transport import link
 from tacker_ledger.transport import peers
 from tacker_ledger.transport import tls
 
@@ -128,7 +130,9 @@ class TestPeers(base.TestCase):
         super().setUp()
         self.directory = self.make_directory()
         self.authority = Authority(self.directory)
-        self.files = [self.authority.member(f'n{i}') for i in range(3)]
+        # the lower node key dials: let that be the lower index here
+        self.files = sorted((self.authority.member(f'n{i}')
+                             for i in range(3)), key=lambda files: files[2])
         self.members = [
             peers.Peer(i, f'n{i}', '127.0.0.1', 0, files[2])
             for i, files in enumerate(self.files)]
@@ -139,9 +143,9 @@ class TestPeers(base.TestCase):
     async def make(self, member: int, instance: bytes | None = None,
                    files=None, port: int | None = None) -> Node:
         files = files or self.files[member]
-        node = Node(member, instance or bytes([member]) * 16)
+        node = Node(member, instance or bytes([member + 1]) * 16)
         node.hub = peers.PeerHub(
-            member, node,
+            files[2], node,
             tls.server_context(files[0], files[1], self.authority.file),
             tls.client_context(files[0], files[1], self.authority.file),
             SETTINGS)
@@ -208,6 +212,55 @@ class TestPeers(base.TestCase):
             await a.hub.stop()
             await copy.wait(lambda n: n.ups)
             await copy.hub.stop()
+            await b.hub.stop()
+        self.run_async(scenario())
+
+    def test_who_claims_nothing_gives_way_to_who_does(self):
+        async def scenario():
+            b = await self.make(1)
+            copy = await self.make(0, instance=instances.NOBODY)
+            self.introduce(copy, b)
+            await b.wait(lambda n: n.ups)
+            self.assertFalse(b.hub.claims(0))
+            a = await self.make(0, port=free_port())
+            self.introduce(a)
+            await b.wait(lambda n: len(n.ups) == 2)
+            self.assertEqual([(0, instances.NOBODY), (0, a.instance)], b.ups)
+            self.assertEqual([0], b.downs)
+            self.assertTrue(b.hub.claims(0))
+            # it comes again, and is turned away as long as the other is held
+            while not copy.hub.describe()[0]['last_error'].startswith('dupl'):
+                await asyncio.sleep(0.01)
+            self.assertEqual([0], b.downs)
+            for node in (a, b, copy):
+                await node.hub.stop()
+        self.run_async(scenario())
+
+    def test_released_links_are_made_again_after_a_while(self):
+        async def scenario():
+            a, b = await self.pair()
+            a.hub.release('let go', 0.2)
+            await b.wait(lambda n: n.downs)
+            self.assertEqual([], a.hub.up())
+            await a.wait(lambda n: len(n.ups) == 2)
+            self.assertEqual([1], a.downs)
+            for node in (a, b):
+                await node.hub.stop()
+        self.run_async(scenario())
+
+    def test_a_hello_is_small(self):
+        async def scenario():
+            b = await self.make(1)
+            b.hub.update([self.members[0]])
+            reader, writer = await asyncio.open_connection(
+                '127.0.0.1', self.members[1].port,
+                ssl=tls.client_context(*self.files[0][:2],
+                                       self.authority.file))
+            await reader.readexactly(10)
+            writer.write((link.HELLO_MAX_BYTES + 1).to_bytes(4, 'big'))
+            await self.drain(reader)
+            writer.close()
+            self.assertEqual([], b.ups)
             await b.hub.stop()
         self.run_async(scenario())
 
@@ -326,9 +379,9 @@ class TestPeers(base.TestCase):
             await asyncio.sleep(SETTINGS.ping_interval_seconds * 8)
             self.assertEqual([1], a.hub.up())
             # b goes deaf and dumb without closing
-            link = b.hub._links[0]
-            link._transport.pause_reading()
-            link._timer.cancel()
+            deaf = b.hub._links[0]
+            deaf._transport.pause_reading()
+            deaf._timer.cancel()
             await a.wait(lambda n: n.downs)
             self.assertIn('pings', a.hub.describe()[0]['last_error'])
             await a.hub.stop()

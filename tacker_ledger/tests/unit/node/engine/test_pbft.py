@@ -92,7 +92,7 @@ class TestPbftEngine(base.TestCase):
             self.host = Host()
             engine = pbft.PbftEngine(engine_module.Parts(
                 self.host, self.ledger.application, federations.PROVIDER,
-                self.ledger.made.sites[0].vote_seed))
+                (self.ledger.made.sites[0].vote_seed,)))
             self.replica = engine._replica = Replica()
             await engine.start(may_vote)
             try:
