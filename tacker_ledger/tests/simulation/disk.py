@@ -3,9 +3,9 @@
 
 import copy
 import dataclasses
-import random
 
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import certificate as certificate_module
@@ -54,6 +54,7 @@ class Disk:
         #: whether blocks cannot be written any more
         self.full = False
         self._wire = wire
+        self._spoilt = False
 
     @property
     def height(self) -> int:
@@ -107,7 +108,14 @@ class Disk:
     # Reading
 
     def vote_records(self) -> list[bytes]:
-        """Return the vote log as a start reads it."""
+        """Return the vote log as a start reads it.
+
+        :raises CorruptStore: it is damaged; it is given up by this
+        """
+        if self._spoilt:
+            self._spoilt = False
+            self.records = {}
+            raise errors.CorruptStore('a record has another checksum')
         return [record if type(record) is bytes else messages.encode(record)
                 for height in sorted(self.records)
                 for record in self.records[height]]
@@ -150,19 +158,13 @@ class Disk:
         state_map.build(_hasher(self), twin.nodes, twin.state.hashes())
         return twin
 
-    def flip(self, draw: random.Random) -> bool:
-        """Change one bit of one vote record; return whether there is one."""
-        places = [(height, index) for height, records in sorted(
-                      self.records.items()) for index in range(len(records))]
-        if not places:
-            return False
-        height, index = draw.choice(places)
-        record = self.records[height][index]
-        data = bytearray(record if type(record) is bytes
-                         else messages.encode(record))
-        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
-        self.records[height][index] = bytes(data)
-        return True
+    def spoil(self) -> bool:
+        """Damage a vote record; return whether there is one.
+
+        Every stored record has a checksum, so the next start notices.
+        """
+        self._spoilt = bool(self.records)
+        return self._spoilt
 
 
 def _hasher(disk: Disk) -> hashing.Hasher:

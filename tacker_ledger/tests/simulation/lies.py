@@ -54,6 +54,17 @@ def _other_header(liar, message):
     return _with(liar, message, _changes(message), header)
 
 
+def _made_up(liar) -> messages.PreparedCertificate:
+    """A certificate that nobody's prepares make."""
+    head = liar.ledger.head
+    header = dataclasses.replace(
+        block_module.Header.from_bytes(head.header), height=head.height + 1,
+        parent=head.digest, timestamp_ms=head.time_ms + 1,
+        federation=liar.ledger.federation.digest).to_bytes()
+    return messages.PreparedCertificate(0, header, tuple(
+        (index, _JUNK) for index in range(liar.ledger.federation.quorum)))
+
+
 def _fabricated(liar, message):
     """A prepared certificate that nobody prepared, in its own name."""
     changes = _changes(message)
@@ -61,17 +72,17 @@ def _fabricated(liar, message):
                if one.member == liar.index), None)
     if at is None:
         return _forged_signature(liar, message)
-    head = liar.ledger.head
-    header = dataclasses.replace(
-        block_module.Header.from_bytes(head.header), height=head.height + 1,
-        parent=head.digest, timestamp_ms=head.time_ms + 1,
-        federation=liar.ledger.federation.digest).to_bytes()
-    votes = tuple((index, _JUNK)
-                  for index in range(liar.ledger.federation.quorum))
+    prepared = _made_up(liar)
     changes[at] = liar.signed(dataclasses.replace(
-        changes[at], prepared=messages.PreparedCertificate(
-            0, header, votes)))
-    return _with(liar, message, changes, header)
+        changes[at], prepared=prepared))
+    return _with(liar, message, changes, prepared.header)
+
+
+def false_prepared(liar, message: messages.ViewChange
+                   ) -> list[messages.ViewChange]:
+    """A view change with a prepared certificate that nobody prepared."""
+    return [liar.signed(dataclasses.replace(
+        message, prepared=_made_up(liar)))]
 
 
 NEW_VIEWS = {
@@ -143,7 +154,14 @@ def _committed_again(liar, raws):
     return [raws[0], raws[0]]
 
 
+def _more(liar, raws):
+    """More transactions than a block may hold."""
+    waiting = [one.raw for one, _since in liar.pool.waiting.values()]
+    return list(dict.fromkeys([*raws, *waiting]))
+
+
 PROPOSALS = {
+    'more': _bodies(_more),
     'wrong parent': _headers(parent=lambda liar, block: bytes(32)),
     'stale height': _headers(
         height=lambda liar, block: block.header.height - 1),
@@ -165,3 +183,5 @@ PROPOSALS = {
     'not a transaction': _bodies(lambda liar, raws: [b'\x80', *raws]),
     'garbage': _garbage,
 }
+#: Those that concern no height that anybody is at, so nobody judges them.
+UNHEARD = ('stale height', 'height ahead')

@@ -137,7 +137,6 @@ class Member:
         self._appending = False
         self._written_us = 0
         self._expired: bytes | None = None
-        self._own: dict[bytes, transaction.Transaction] = {}
         self._life = object()
         self._addresses()
         self.running = True
@@ -191,20 +190,41 @@ class Member:
         self._index_of = {process: index for index, processes
                           in enumerate(self._homes) for process in processes}
 
+    def directory_changed(self) -> None:
+        """There are processes that were not there before."""
+        if self.running:
+            self._addresses()
+
+    def add_key(self, seed: bytes) -> None:
+        """Give it one more vote key; counts from the next start on."""
+        self.signers += (stub.SeedSigner(self.world.provider, seed),)
+
+    def damage(self, other: disk_module.Disk) -> None:
+        """Let it find another disk at its next start."""
+        assert not self.running
+        self.disk = other
+
     # Transactions
 
     def submit(self, transactions: Sequence[transaction.Transaction]
-               ) -> None:
-        """A client sends transactions to this member."""
+               ) -> list[transaction.Transaction]:
+        """A client sends transactions to this member.
+
+        :returns: those that are turned away, because the pool is full
+        """
         if self.world.observed:
             self.world.note(self, transactions)
-        for one in transactions:
-            self._own[one.txid] = one
         self._take_in(transactions)
+        taken = [one for one in transactions
+                 if one.txid in self.pool.waiting]
         leader = self.replica.leader
         if leader != self.index:
-            self._tell(transactions, leader, urgent=False)
-        self._later(_FORWARD_US, lambda: self._forward(transactions))
+            self._tell(taken, leader, urgent=False)
+        if taken:
+            self._later(_FORWARD_US, lambda: self._forward(taken))
+        return [one for one in transactions
+                if one.txid not in self.pool.waiting
+                and one.txid not in self.disk.txids]
 
     def _tell(self, transactions: Iterable[transaction.Transaction],
               to: int | None, *, urgent: bool) -> None:

@@ -39,6 +39,7 @@ from tacker_ledger.tests.simulation import simulation as simulation_module
 
 DIRECTORY = pathlib.Path(__file__).resolve().parent / 'transcripts'
 _RULE = '----'
+_GREETINGS_US = 1_000
 _PLANS = {
     'equivocate': lambda: liar_module.Equivocate(
         lambda liar: liar.others()[1:], both=True),
@@ -49,11 +50,128 @@ _PLANS = {
 _NAMES = {cls: name for name, cls in rules.KINDS.items()}
 
 
-class Transcript:
+class Teller:
+    """Writes down what happens in a simulation, a line each.
+
+    :param since_us: when the story begins
+    """
+
+    def __init__(self, since_us: int = 0):
+        self._since_us = since_us
+        self.lines: list[str] = []
+
+    def observe(self, now_us: int, member, what) -> None:
+        """Take an event or effect (``Simulation.observe``)."""
+        text = self._told(member, what)
+        if text:
+            action, _, rest = text.partition(' ')
+            name = member.name
+            if member.process >= len(member.world.made.sites) and len(
+                    member.world.homes[name]) > 1:
+                name += "'"
+            self.tell(now_us, name, f'{action:<12}{rest}'.rstrip())
+
+    def tell(self, now_us: int, name: str, text: str) -> None:
+        """Write a line."""
+        self.lines.append(
+            f'{(now_us - self._since_us) // 1000:>6} ms  {name}  {text}')
+
+    def _told(self, member, what) -> str:
+        match what:
+            case effects.Send(message=messages.Ping() | messages.Pong()):
+                return ''
+            case effects.Send():
+                to = ('all' if what.to is None
+                      else self._name(member, what.to))
+                action, rest = self._message(member, what.message)
+                return f'{action} -> {to:<8}{rest}'
+            case effects.Append():
+                return f'append {self._appended(member, what)}'
+            case effects.BlockCommitted():
+                return f'next height {what.height + 1} begins'
+            case effects.Behind():
+                name = self._name(member, what.member)
+                return f'behind {name} is at height {what.height}'
+            case effects.Refused():
+                return f'refuse {what.code}: {what.reason}'
+            case effects.Evidence():
+                name = self._name(member, what.record.member)
+                return f'accuse {name}'
+            case effects.ViewChanged():
+                name = self._name(member, what.leader)
+                action = 'enter' if what.active else 'leave'
+                where = f'view {what.view}' if what.active else (
+                    f'for view {what.view}')
+                return (f'{action} {where}, to be led by {name}: '
+                        f'{what.reason}' if not what.active else
+                        f'{action} {where}, led by {name}: {what.reason}')
+            case effects.RequestExpired():
+                return f'passed-over transaction {what.txid.hex()[:8]}'
+            case effects.Timer(name=effects.TIMER_HEARTBEAT):
+                return 'heartbeat is due'
+            case effects.Timer(name=effects.TIMER_VIEW):
+                return 'timeout of the view'
+            case effects.Persist():
+                kinds = [_NAMES[type(record)] for record in what.messages]
+                return f'write {", ".join(kinds)}'
+            case list():
+                return f'request {_plural(len(what), "transaction")}'
+            case _:
+                return ''
+
+    def _message(self, member, message) -> tuple[str, str]:
+        name = _NAMES[type(message)]
+        match message:
+            case messages.PrePrepare():
+                block = block_module.Block.from_bytes(
+                    member.world.h, message.block)
+                count = len(block.raw_transactions)
+                return name, (f'{_place(message)}  block '
+                              f'{block.digest.hex()[:8]}, '
+                              f'{_plural(count, "transaction")}')
+            case messages.Vote():
+                return name, (f'{_place(message)}  block '
+                              f'{message.prefix.hex()[:8]}')
+            case messages.ViewChange():
+                prepared = message.prepared
+                return name, f'{_place(message)}  prepared ' + (
+                    'nothing' if prepared is None else
+                    f'{_digest(member.world.h, prepared.header)} in view '
+                    f'{prepared.view}')
+            case messages.NewView():
+                members = ', '.join(
+                    f'node-{messages.decode(change).member}'
+                    for change in message.view_changes)
+                return name, (
+                    f'{_place(message)}  asked for by {members}; ' + (
+                        'nothing was prepared' if message.header is None
+                        else f'again {_digest(member.world.h, message.header)}'))
+            case messages.CertifiedHead() | messages.Body():
+                return name, ''
+            case _:
+                return name, _place(message)
+
+    def _name(self, member, index: int) -> str:
+        """Return the name of a member by its place in the federation."""
+        known = member.replica.federation.member(index)
+        return f'member {index}' if known is None else known.name
+
+    def _appended(self, member, append: effects.Append) -> str:
+        proof = certificate.Certificate.from_bytes(append.certificate)
+        members = [self._name(member, index)
+                   for index, _signature in proof.votes]
+        block = append.outcome.block
+        return (f'height {block.header.height}  block '
+                f'{block.digest.hex()[:8]}, certified in view {proof.view} '
+                f'by {", ".join(members)}')
+
+
+class Transcript(Teller):
     """Runs the commands of one file and writes down what happens."""
 
     def __init__(self):
-        self.lines: list[str] = []
+        # Greetings are no part of it.
+        super().__init__(_GREETINGS_US)
         self.simulation: simulation_module.Simulation | None = None
         self._rules: rules.Rules | None = None
         self._crashes: dict[int, str] = {}
@@ -81,9 +199,8 @@ class Transcript:
             **parameters)
         self._rules = rules.Rules(self.simulation.network)
         self.simulation.start()
-        # Greetings are no part of the story.
-        self.simulation.pass_time(0.001)
-        self.simulation.observe(self._observe)
+        self.simulation.pass_time(_GREETINGS_US / 1_000_000)
+        self.simulation.observe(self.observe)
 
     def _cut(self, member):
         self.simulation.network.cut(member)
@@ -104,11 +221,11 @@ class Transcript:
         if after is not None:
             self._crashes[member] = after
             return
-        self.lines.append(f'{self._time()}  node-{member}  crash')
+        self.tell(self.simulation.clock.now_us, f'node-{member}', 'crash')
         self.simulation.members[member].crash()
 
     def _start(self, member):
-        self.lines.append(f'{self._time()}  node-{member}  start')
+        self.tell(self.simulation.clock.now_us, f'node-{member}', 'start')
         self.simulation.restart(member)
 
     def _submit(self, member, count):
@@ -124,116 +241,24 @@ class Transcript:
     def _pass(self, ms):
         self.simulation.pass_time(ms / 1000)
 
-    # Writing down
-
-    def _time(self) -> str:
-        return f'{self.simulation.clock.now_us // 1000 - 1:>6} ms'
-
-    def _observe(self, now_us, member, what) -> None:
-        text = self._told(what)
-        if text:
-            action, _, rest = text.partition(' ')
-            self.lines.append(f'{self._time()}  {member.name}  '
-                              f'{action:<12}{rest}'.rstrip())
+    def observe(self, now_us: int, member, what) -> None:
+        """See :class:`Teller`."""
+        super().observe(now_us, member, what)
         if isinstance(what, effects.Send) and self._crashes.get(
                 member.process) == _NAMES.get(type(what.message)):
             del self._crashes[member.process]
             # The frame has to leave first.
             self.simulation.clock.post(0, self._crash, member.process)
 
-    def _told(self, what) -> str:
-        match what:
-            case effects.Send(message=messages.Ping() | messages.Pong()):
-                return ''
-            case effects.Send():
-                to = ('all' if what.to is None
-                      else self.simulation.members[what.to].name)
-                action, rest = self._message(what.message)
-                return f'{action} -> {to:<8}{rest}'
-            case effects.Append():
-                return f'append {self._appended(what)}'
-            case effects.BlockCommitted():
-                return f'next height {what.height + 1} begins'
-            case effects.Behind():
-                name = self.simulation.members[what.member].name
-                return f'behind {name} is at height {what.height}'
-            case effects.Refused():
-                return f'refuse {what.code}: {what.reason}'
-            case effects.Evidence():
-                name = self.simulation.members[what.record.member].name
-                return f'accuse {name}'
-            case effects.ViewChanged():
-                name = self.simulation.members[what.leader].name
-                action = 'enter' if what.active else 'leave'
-                where = f'view {what.view}' if what.active else (
-                    f'for view {what.view}')
-                return (f'{action} {where}, to be led by {name}: '
-                        f'{what.reason}' if not what.active else
-                        f'{action} {where}, led by {name}: {what.reason}')
-            case effects.RequestExpired():
-                return f'passed-over transaction {what.txid.hex()[:8]}'
-            case effects.Timer(name=effects.TIMER_HEARTBEAT):
-                return 'heartbeat is due'
-            case effects.Timer(name=effects.TIMER_VIEW):
-                return 'timeout of the view'
-            case effects.Persist():
-                kinds = [_NAMES[type(record)] for record in what.messages]
-                return f'write {", ".join(kinds)}'
-            case list():
-                return f'request {_plural(len(what), "transaction")}'
-            case _:
-                return ''
-
-    def _message(self, message) -> tuple[str, str]:
-        name = _NAMES[type(message)]
-        match message:
-            case messages.PrePrepare():
-                block = block_module.Block.from_bytes(
-                    self.simulation.made.h, message.block)
-                count = len(block.raw_transactions)
-                return name, (f'{_place(message)}  block '
-                              f'{block.digest.hex()[:8]}, '
-                              f'{_plural(count, "transaction")}')
-            case messages.Vote():
-                return name, (f'{_place(message)}  block '
-                              f'{message.prefix.hex()[:8]}')
-            case messages.ViewChange():
-                prepared = message.prepared
-                return name, f'{_place(message)}  prepared ' + (
-                    'nothing' if prepared is None else
-                    f'{self._digest(prepared.header)} in view '
-                    f'{prepared.view}')
-            case messages.NewView():
-                members = ', '.join(
-                    f'node-{messages.decode(change).member}'
-                    for change in message.view_changes)
-                return name, (
-                    f'{_place(message)}  asked for by {members}; ' + (
-                        'nothing was prepared' if message.header is None
-                        else f'again {self._digest(message.header)}'))
-            case messages.CertifiedHead() | messages.Body():
-                return name, ''
-            case _:
-                return name, _place(message)
-
-    def _digest(self, header: bytes) -> str:
-        return block_module.header_digest(
-            self.simulation.h, header).hex()[:8]
-
-    def _appended(self, append: effects.Append) -> str:
-        proof = certificate.Certificate.from_bytes(append.certificate)
-        members = [self.simulation.members[index].name
-                   for index, _signature in proof.votes]
-        block = append.outcome.block
-        return (f'height {block.header.height}  block '
-                f'{block.digest.hex()[:8]}, certified in view {proof.view} '
-                f'by {", ".join(members)}')
-
 
 def _indices(text) -> list[int] | None:
     """Return the members that a list with commas names."""
     return None if text is None else [int(one) for one
                                       in str(text).split(',')]
+
+
+def _digest(h, header: bytes) -> str:
+    return block_module.header_digest(h, header).hex()[:8]
 
 
 def _place(message) -> str:

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast the simulator is: runs of twenty blocks."""
+
+import time
+
+from tacker_ledger.tests.simulation import simulation
+
+BLOCKS = 20
+#: What is measured is at least so long.
+_SECONDS = 2.0
+
+
+def run(seed: int, n: int = 4) -> simulation.Simulation:
+    """Return a federation that has committed twenty blocks.
+
+    Every member has committed each of them, in its own store, and the
+    oracle has looked at all blocks and certificates.
+    """
+    world = simulation.Simulation(n, seed, batch_max_transactions=1).start()
+    world.submit(seed % n, BLOCKS)
+    if not world.run_to_height(BLOCKS):
+        raise AssertionError(f'seed {seed}: not {BLOCKS} blocks')
+    world.check(offline=False)
+    return world
+
+
+def measure(n: int = 4, seconds: float = _SECONDS) -> tuple[int, float]:
+    """Return (runs, CPU seconds)."""
+    run(0, n)
+    began = time.process_time()
+    runs = 0
+    while time.process_time() - began < seconds:
+        runs += 1
+        run(runs, n)
+    return runs, time.process_time() - began
+
+
+def report(n: int = 4) -> str:
+    """Return a line that says how fast it is."""
+    runs, seconds = measure(n)
+    return (f'{runs} runs of {BLOCKS} blocks, n={n}, in {seconds:.2f} CPU '
+            f'seconds: {runs / seconds:.1f} runs per CPU second')
