@@ -16,6 +16,7 @@ from oslo_log import log as logging
 from tacker_ledger.core import codec
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.crypto.providers import base
+from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import answer as answer_module
 from tacker_ledger.core.ledger import block
@@ -35,16 +36,34 @@ class Signer:
 
     :param seed: 32 secret bytes, an Ed25519 private key (RFC 8032)
     :param provider: of cryptography; None: the process's default
-    :param following: seeds of keys that a later federation document names
+    :param reread: returns the seeds that there are now: a later federation
+        document may name a key that was made while the process runs
     """
 
     def __init__(self, seed: bytes, provider: base.Provider | None = None,
-                 following: Sequence[bytes] = ()) -> None:
+                 reread: Callable[[], Sequence[bytes]] | None = None
+                 ) -> None:
         self._provider = provider or providers.default()
-        self._seeds = {self._provider.ed25519_public(one): one
-                       for one in (seed, *following)}
-        self.public_keys = tuple(self._seeds)
-        self.public_key = self.public_keys[0]
+        self._seeds = {self._provider.ed25519_public(seed): seed}
+        self._reread = reread
+        self.public_key, = self._seeds
+
+    def holds(self, public_key: bytes) -> bool:
+        """Return whether a key is held."""
+        return public_key in self._seeds
+
+    def read_again(self) -> None:
+        """Look for keys that were made meanwhile."""
+        if self._reread is None:
+            return
+        try:
+            seeds = self._reread()
+        except errors.BadOption as error:
+            LOG.error('The answer keys are not read again: %s',
+                      error.message)
+            return
+        self._seeds |= {self._provider.ed25519_public(one): one
+                        for one in seeds}
 
     def __repr__(self) -> str:
         return f'Signer({self.public_key.hex()})'
@@ -87,8 +106,9 @@ class Answerer:
 
     def _index_in(self, federation: federation_module.Federation
                   ) -> tuple[int, bytes] | None:
+        self._signer.read_again()
         for index, member in enumerate(federation.members):
-            if member.answer_key in self._signer.public_keys:
+            if self._signer.holds(member.answer_key):
                 return index, member.answer_key
         return None
 

@@ -13,6 +13,7 @@ Ends with status 0 after SIGTERM or SIGINT, with status 1 and one line
 
 import asyncio
 from collections.abc import Sequence
+import functools
 import os
 import signal
 import sys
@@ -44,8 +45,8 @@ async def serve(conf: Any) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    seeds = identity.answer_seeds(conf)
-    signer = answers.Signer(seeds[0], following=seeds[1:])
+    seeds = functools.partial(identity.answer_seeds, conf)
+    signer = answers.Signer(seeds()[0], reread=seeds)
     client = localsocket.LocalClient(socket_file(conf))
     await client.start(conf.node.start_timeout_seconds + 30)
     try:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
+import functools
 import gc
 import signal
 import sys
@@ -139,9 +140,9 @@ async def _start(node: service.Node, conf: Any
 def _doors(node: service.Node, conf: Any
            ) -> Iterator[door.Door | operator_door.OperatorDoor]:
     """Yield the doors of this process; they listen when started."""
-    seeds = identity.answer_seeds(conf)
+    seeds = functools.partial(identity.answer_seeds, conf)
     yield door.Door(conf, node.facade, node.query,
-                    answers.Signer(seeds[0], following=seeds[1:]),
+                    answers.Signer(seeds()[0], reread=seeds),
                     node.query.federation)
     if conf.operator.enabled:
         yield operator_door.OperatorDoor(conf, node.facade)

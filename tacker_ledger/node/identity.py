@@ -141,6 +141,17 @@ def load(conf: Any, provider: provider_module.Provider | None = None
     return own
 
 
+def reread(conf: Any, provider: provider_module.Provider,
+           own: NodeIdentity) -> NodeIdentity:
+    """Return the same process with the vote keys that lie there now.
+
+    :raises BadOption: a file is missing, damaged or open to others
+    """
+    seeds = _seeds(conf, 'vote_key_file')
+    return dataclasses.replace(own, vote_seeds=seeds, vote_keys=tuple(
+        map(provider.ed25519_public, seeds)))
+
+
 def _newest(conf: Any, provider: provider_module.Provider,
             genesis: federation_module.Federation
             ) -> federation_module.Federation | None:

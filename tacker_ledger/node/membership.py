@@ -165,6 +165,7 @@ class Membership:
         node = self._node
         before, self._federation = (self._federation,
                                     node.application.federation)
+        self._reread()
         self.member = self._identity.index_in(self._federation)
         self.shown_index = (self.member if self.is_member
                             else self.shown_index)
@@ -181,6 +182,19 @@ class Membership:
             node.voting.halted(error.code, error.message)
         self._move_enrolments(before)
         node.voting.update()
+
+    def _reread(self) -> None:
+        """Look for a vote key that was made while the node ran."""
+        node = self._node
+        try:
+            found = identity_module.reread(node.conf, node.provider,
+                                           self._identity)
+        except errors.BadOption as error:
+            LOG.error('The vote keys are not read again: %s', error.message)
+            return
+        if found.vote_keys != self._identity.vote_keys:
+            self._identity = node.identity = found
+            node.consensus.engine.take_keys(found.vote_seeds)
 
     def _relink(self, before: federation_module.Federation) -> None:
         hub = self._node.hub

@@ -138,6 +138,10 @@ class Replica:
         """Return a member's newest message (votes as shown votes), if any."""
         return self._round.newest(member) or self._memory.newest(member)
 
+    def take_signers(self, signers: Sequence[ballots.VoteSigner]) -> None:
+        """Sign with these keys from the next height on."""
+        self._signers = tuple(signers)
+
     # The one entrance
 
     def step(self, event: effects.Event, now_ms: int

@@ -89,6 +89,9 @@ class Engine(Protocol):
         :raises CorruptStore: what it keeps is damaged
         """
 
+    def take_keys(self, vote_seeds: tuple[bytes, ...]) -> None:
+        """Hold these vote keys from the next height on."""
+
     async def stop(self) -> None:
         """End: nothing is signed or sent after this returns."""
 

@@ -9,6 +9,7 @@ earlier; writing a vote record is not, its end is an event.
 
 import asyncio
 from collections.abc import AsyncIterator
+from collections.abc import Iterable
 import contextlib
 import functools
 from typing import Any
@@ -60,6 +61,11 @@ class SeedSigner:
         return self._provider.sign_raw_ed25519(self._seed, message)
 
 
+def _signers(provider: provider_module.Provider,
+             seeds: Iterable[bytes]) -> tuple[SeedSigner, ...]:
+    return tuple(SeedSigner(provider, seed) for seed in seeds)
+
+
 class PbftEngine:
     """See :class:`base.Engine`.
 
@@ -76,8 +82,8 @@ class PbftEngine:
                 view_timeout_ms=parts.view_timeout_ms,
                 view_timeout_max_ms=parts.view_timeout_max_ms),
             parts.application,
-            tuple(SeedSigner(parts.provider, seed)
-                  for seed in parts.vote_seeds), parts.provider)
+            _signers(parts.provider, parts.vote_seeds), parts.provider)
+        self._provider = parts.provider
         self._events: asyncio.Queue[effects.Event] = asyncio.Queue()
         #: member -> (messages, bytes) in the queue
         self._waiting: dict[int, tuple[int, int]] = {}
@@ -109,6 +115,10 @@ class PbftEngine:
                                        may_vote))
         self._task = asyncio.create_task(self._run())
         self._post_ready()
+
+    def take_keys(self, vote_seeds: tuple[bytes, ...]) -> None:
+        """See :meth:`base.Engine.take_keys`."""
+        self._replica.take_signers(_signers(self._provider, vote_seeds))
 
     async def stop(self) -> None:
         """See :meth:`base.Engine.stop`."""

@@ -61,7 +61,7 @@ class TestAnswerer(base.TestCase):
     def test_the_key_that_the_federation_names(self):
         seeds = (bytes(32), self.chain.secrets[0].answer)
         signer = answers.Signer(seeds[0], self.chain.provider,
-                                following=seeds[1:])
+                                reread=lambda: seeds)
         answerer = answers.Answerer(
             signer, self.world.reader, self.world.reader.federation,
             lambda: self.world.facade.identity)
