@@ -63,13 +63,19 @@ class _Judged:
 
 
 def replayer(store: store_module.LedgerStore,
-             provider: provider_module.Provider) -> application.Application:
-    """Return the ledger over a store, for blocks that were judged before."""
+             provider: provider_module.Provider,
+             pool: application.Pool | None = None
+             ) -> application.Application:
+    """Return the ledger over a store.
+
+    :param pool: None for blocks that were judged before: the signatures of
+        their transactions are not verified again
+    """
     return application.Application(
         store.h, provider, view=store.state,
         tree=_StoredMap(store.h, store.nodes, store.state),
         federation=store.federation(), head=store.head(),
-        pool=_Judged(store.h))
+        pool=pool or _Judged(store.h))
 
 
 class Repair:

@@ -239,19 +239,53 @@ def build(h: hashing.Hasher, nodes: NodeArray,
           items: Iterable[HashedItem]) -> bytes:
     """Fill an array from all keys of a state; return the root.
 
+    Each node is put into the array as soon as it is known, so this needs no
+    more memory for many keys than for few: of the nodes of a level, only
+    the last one waits for its neighbour.
+
     :param nodes: whatever it holds is cleared first
     :param items: every key with SHA-256 of its value, sorted by key
     """
     nodes.clear()
-    # The map that the array then is in step with has no keys yet.
-    tree = StateMap(h, nodes, MemoryState())
-    level = {
-        _FIRST_BUCKET + prefix: bucket_root(leaves_of(h, list(group)))
-        for prefix, group in itertools.groupby(
-            items, key=lambda item: prefix_of(item[0]))}
-    overlay = tree._climb(level)
-    tree.commit(overlay)
-    return overlay.root
+    put = nodes.set
+    sha256 = hashlib.sha256
+    #: level -> (index, node) of the last left child, its neighbour unknown
+    waiting: list[tuple[int, bytes] | None] = [None] * (DEPTH + 1)
+
+    def add(level: int, index: int, node: bytes) -> None:
+        """Set a node, and those above it that are complete by it."""
+        while True:
+            put(index, node)
+            if level == 0:
+                return
+            left = waiting[level]
+            if index & 1:
+                sibling = left[1] if left and left[0] == index - 1 else ZEROS
+                waiting[level] = None
+                node = sha256(b'\x01' + sibling + node).digest()
+            else:
+                waiting[level] = index, node
+                return
+            level, index = level - 1, index >> 1
+
+    def close(level: int, below: int) -> None:
+        """Complete what waits at a level for a node that never comes."""
+        left = waiting[level]
+        if left is not None and left[0] < below - 1:
+            waiting[level] = None
+            add(level - 1, left[0] >> 1,
+                sha256(b'\x01' + left[1] + ZEROS).digest())
+
+    for prefix, group in itertools.groupby(
+            items, key=lambda item: prefix_of(item[0])):
+        index = _FIRST_BUCKET + prefix
+        # from the bottom: closing a level may let the one above wait
+        for level in range(DEPTH, 0, -1):
+            close(level, index >> (DEPTH - level))
+        add(DEPTH, index, bucket_root(leaves_of(h, list(group))))
+    for level in range(DEPTH, 0, -1):
+        close(level, 1 << (DEPTH + 2))
+    return nodes.get(ROOT)
 
 
 def prefix_of(key: bytes) -> int:
