@@ -90,6 +90,13 @@ class Reader(Protocol):
             HeadPair, Inclusion, bytes] | None:
         """Return a transaction, its place and its block's head pair."""
 
+    def near(self, txid: bytes) -> tuple[
+            HeadPair, Inclusion, bytes] | None:
+        """Return the same if it takes some microseconds.
+
+        None also where its whole block would have to be read first.
+        """
+
     def block(self, height: int, body: bool = True) -> tuple[
             HeadPair, tuple[bytes, ...] | None] | None:
         """Return the block at ``height``; None if it is not there yet.
@@ -255,6 +262,15 @@ class Query:
         with self._env.read() as txn:
             place = self._chain.place(txn, txid)
             return None if place is None else self._placed(txn, *place)
+
+    def near(self, txid: bytes) -> tuple[
+            HeadPair, Inclusion, bytes] | None:
+        """See :meth:`Reader.near`."""
+        with self._env.read() as txn:
+            place = self._chain.place(txn, txid)
+            if place is None or place[0] not in self._trees:
+                return None
+            return self._placed(txn, *place)
 
     def place(self, txid: bytes) -> tuple[int, int] | None:
         """Return (height, index) of a committed transaction."""

@@ -116,6 +116,11 @@ class Transaction(base.Resource):
         reader = self.context.reader
         wait = self.wait_seconds(asked)
         if not wait:
+            near = reader.near(key)
+            if near is not None:
+                # handing it to a thread would cost more than the read
+                self.answer(req, resp, near)
+                return
             await self.answer_from_thread(
                 req, resp, lambda: (reader.transaction(key), None))
             return

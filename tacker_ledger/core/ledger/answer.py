@@ -175,7 +175,8 @@ def sign_answer(h: hashing.Hasher, sign: Callable[[bytes], bytes], *,
     """
     unsigned = Answer(member, instance, request_digest, head_height,
                       head_digest, head_time_ms, body, bytes(64))
-    return dataclasses.replace(unsigned, signature=sign(unsigned.message(h)))
+    return Answer(member, instance, request_digest, head_height, head_digest,
+                  head_time_ms, body, sign(unsigned.message(h)))
 
 
 def check_answer(h: hashing.Hasher, verifier: certificate.Verifier,

@@ -81,6 +81,9 @@ class Reader:
         proof = block.InclusionProof.of(self.chain.h, raws, place[1])
         return self._pair(place[0]), proof.to_fields(), raws[place[1]]
 
+    def near(self, txid):
+        return self.transaction(txid)
+
     def block(self, height, body=True):
         if height > self.chain.height:
             return None

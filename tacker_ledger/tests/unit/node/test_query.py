@@ -60,12 +60,16 @@ class TestQuery(stores.StoreCase):
         written = [self.stored.digest(f'tx {i}') for i in range(5)]
         block = self.stored.commit(*written)
         reader = self.stored.reader
+        self.assertIsNone(reader.near(written[0].txid))
         for one in written:
-            pair, inclusion, raw = reader.transaction(one.txid)
+            pair, inclusion, raw = found = reader.transaction(one.txid)
+            # the tree of its block is kept from now on
+            self.assertEqual(found, reader.near(one.txid))
             self.assertEqual((block.pair, one.raw), (pair, raw))
             block_module.InclusionProof(*inclusion).verify(
                 self.h, raw, block.block.header.transactions_root)
         self.assertIsNone(reader.transaction(bytes(32)))
+        self.assertIsNone(reader.near(bytes(32)))
         self.assertEqual((block.pair, tuple(one.raw for one in written)),
                          reader.block(1))
         self.assertEqual((block.pair, None), reader.block(1, body=False))
