@@ -69,7 +69,8 @@ class Replica:
                  verifier: certificate_module.Verifier) -> None:
         self._config = config
         self._ledger = ledger
-        self._signers = tuple(signers)
+        #: May be replaced; acts from the next height on.
+        self.signers = tuple(signers)
         self._verifier = verifier
         self._out = outbox.Outbox()
         self._pace = pacemaker.Pacemaker(self._out, timeouts.Timeouts(
@@ -137,10 +138,6 @@ class Replica:
     def newest(self, member: int) -> messages.Message | None:
         """Return a member's newest message (votes as shown votes), if any."""
         return self._round.newest(member) or self._memory.newest(member)
-
-    def take_signers(self, signers: Sequence[ballots.VoteSigner]) -> None:
-        """Sign with these keys from the next height on."""
-        self._signers = tuple(signers)
 
     # The one entrance
 
@@ -337,7 +334,7 @@ class Replica:
 
     def _new_round(self, view: int) -> rounds.Round:
         return rounds.Round(
-            self._ledger, self._signers, self._verifier, self._out, view,
+            self._ledger, self.signers, self._verifier, self._out, view,
             self._config.clock_skew_ms)
 
     def _enter(self, view: int) -> None:

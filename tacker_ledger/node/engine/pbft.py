@@ -118,7 +118,7 @@ class PbftEngine:
 
     def take_keys(self, vote_seeds: tuple[bytes, ...]) -> None:
         """See :meth:`base.Engine.take_keys`."""
-        self._replica.take_signers(_signers(self._provider, vote_seeds))
+        self._replica.signers = _signers(self._provider, vote_seeds)
 
     async def stop(self) -> None:
         """See :meth:`base.Engine.stop`."""
