@@ -256,7 +256,7 @@ class Fetcher:
               after: bytes) -> 'asyncio.Task[messages.Message]':
         return asyncio.create_task(self._ask(
             member, lambda request: snapshot_messages.GetPage(
-                request, number, part, after)))
+                request, number, int(part), after)))
 
     async def _ask(self, member: int,
                    make: Callable[[int], messages.Message]

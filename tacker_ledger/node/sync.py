@@ -248,6 +248,10 @@ class Sync:
             self._post(catch_up.TakeFailed(effect.take_id, error.code,
                                            error.message))
             return
+        except Exception:  # a fault of ours must not end the following
+            LOG.exception('Blocks cannot be taken')
+            self._post(_fault_of_ours(effect.take_id))
+            return
         self._report()
         self._post(catch_up.Taken(effect.take_id))
 
@@ -270,4 +274,12 @@ class Sync:
             event = catch_up.TakeFailed(
                 effect.take_id, error.code, error.message, blame=True,
                 refused=isinstance(error, errors.NotFound | errors.Busy))
+        except Exception:  # a fault of ours must not end the following
+            LOG.exception('A snapshot cannot be taken')
+            event = _fault_of_ours(effect.take_id)
         self._post(event)
+
+
+def _fault_of_ours(take_id: int) -> catch_up.TakeFailed:
+    return catch_up.TakeFailed(take_id, errors.LedgerError.code,
+                               'A fault of this program.')
