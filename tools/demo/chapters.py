@@ -7,14 +7,18 @@ Each takes the stage and a dictionary for what it observed, and raises
 
 import contextlib
 import re
+import signal
 import subprocess
+import time
 
 import processes
 import rulesets
 import stage as stage_module
 
 WEB, TELNET, SSH, KNOCKED, PROXY, GROUP = 80, 23, 22, 2222, 8080, 9000
-#: What the three lies of chapter six try to keep from the VNF.
+#: Transactions accepted before the leader is killed, and after it.
+FLOWING = 20
+#: What the three lies of chapter seven try to keep from the VNF.
 LIES = {'stale': 24, 'forged-block': 25, 'nothing': 26}
 
 
@@ -138,6 +142,73 @@ def node_fails(stage: stage_module.Stage, observed: dict) -> None:
         lambda: federation.height(stage_module.LIAR) >= written['height']), 2)
     observed['height_of_the_returned_node'] = federation.height(
         stage_module.LIAR)
+
+
+def leader_dies(stage: stage_module.Stage, observed: dict) -> None:
+    """The leader is killed while transactions flow; nothing is lost."""
+    federation = stage.federation
+    before = federation.status(0)
+    leader = int(before['leader'])
+    observed['leader'] = 'node-%d in view %d' % (leader, before['view'])
+    writer = stage.flow()
+    writer.start()
+    try:
+        processes.wait_for('transactions flow', 20,
+                           lambda: writer.count() >= FLOWING)
+        taken = writer.count()
+        stage.say('The leader, node-%d, is killed (SIGKILL).' % leader)
+        killed_at = time.monotonic()
+        federation.nodes[leader].stop(signal.SIGKILL)
+        observed['leader_now'] = _next_leader(federation, leader,
+                                              before['view'])
+        observed['a_block_of_the_new_leader_after_seconds'] = round(
+            time.monotonic() - killed_at, 2)
+        processes.wait_for('transactions flow on', 20,
+                           lambda: writer.count() >= taken + FLOWING)
+    finally:
+        writer.stop()
+    proven = writer.prove()
+    observed['accepted_before_and_after_the_kill'] = (
+        taken, len(writer.accepted) - taken)
+    observed['of_these_taken_by_the_killed_node'] = sum(
+        member == leader for _transaction, member in writer.accepted)
+    observed['proven_on_the_ledger'] = len({one.placed.place
+                                            for one in proven})
+    federation.nodes[leader].start()
+    observed['killed_node_back_and_caught_up_after_seconds'] = round(
+        federation.wait_ready([leader]) + processes.wait_for(
+            'the killed node catches up', 20,
+            lambda: federation.height(leader) >= max(
+                one.placed.height for one in proven)), 2)
+    exported = stage.directory / 'after-the-kill.chain'
+    _manage(stage, 'chain', 'export',
+            str(federation.home(leader) / 'data'), str(exported))
+    chain = exported.read_bytes()
+    times = [chain.count(transaction.raw)
+             for transaction, _member in writer.accepted]
+    observed['times_each_stands_in_the_chain_of_the_killed_node'] = {
+        count: times.count(count) for count in sorted(set(times))}
+    check(set(times) == {1}, 'not each transaction stands there once')
+    check(observed['proven_on_the_ledger'] == len(writer.accepted),
+          'two transactions are proven at one place')
+
+
+def _next_leader(federation: processes.Federation, killed: int, view: int
+                 ) -> str:
+    """Wait until a later view has a block; say who leads it."""
+    other = (killed + 1) % federation.size
+    heights: dict = {}
+
+    def works() -> bool:
+        status = federation.status(other)
+        if status.get('view', 0) <= view:
+            return False
+        first = heights.setdefault(status['view'], status['height'])
+        return status['height'] > first
+
+    processes.wait_for('the others choose a leader', 30, works)
+    status = federation.status(other)
+    return 'node-%d in view %d' % (status['leader'], status['view'])
 
 
 def node_lies(stage: stage_module.Stage, observed: dict) -> None:
@@ -276,9 +347,11 @@ ALL = (
      group_of_two),
     ('5', 'One node is stopped: publishing goes on; it comes back',
      node_fails),
-    ('6', 'One node lies to the VNF: refused, named, bypassed', node_lies),
-    ('7', 'A migrates to B by its state; the path follows; A is retired',
+    ('6', 'The leader is killed while transactions flow: each is committed '
+          'once', leader_dies),
+    ('7', 'One node lies to the VNF: refused, named, bypassed', node_lies),
+    ('8', 'A migrates to B by its state; the path follows; A is retired',
      vnf_migrates),
-    ('8', 'The audit: full history, and the chain verified from files',
+    ('9', 'The audit: full history, and the chain verified from files',
      auditor_checks),
 )

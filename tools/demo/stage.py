@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import agents
+import flow
 import processes
 import tenant
 import world
@@ -77,6 +78,12 @@ class Stage:
         agent.start()
         self.agents[name] = agent
         return agent
+
+    def flow(self) -> flow.Flow:
+        """Return a writer that hands the vendor's templates to all nodes."""
+        return flow.Flow(self.vendor.directory, 'vendor', [
+            self.federation.door(index)
+            for index in range(self.federation.size)])
 
     def _vendor_key(self) -> str:
         path = self.directory / 'vendor.pub'

@@ -8,7 +8,7 @@ import sys
 from tacker_ledger.tests import base
 
 STORY = base.CHECKOUT / 'tools' / 'demo' / 'story.py'
-CHAPTERS = 9
+CHAPTERS = 10
 
 
 class TestDemo(base.TestCase):
