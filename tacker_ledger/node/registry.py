@@ -39,7 +39,7 @@ class Registry:
     """
 
     def __init__(self, store: store_module.LedgerStore, member: int,
-                 send: Callable[[bytes, int | None], None]) -> None:
+                 send: Callable[[bytes, int | None], object]) -> None:
         self._store = store
         self.member = member
         self._send = send

@@ -46,6 +46,7 @@ from tacker_ledger.node import refusals
 from tacker_ledger.node import registry
 from tacker_ledger.node import snapshots
 from tacker_ledger.node import sync
+from tacker_ledger.node import traffic
 from tacker_ledger.node import voting
 from tacker_ledger.node import watch
 from tacker_ledger.storage import opening
@@ -71,6 +72,7 @@ class Node:
         self.conf = conf
         self.identity = identity
         self.provider = provider or providers.default()
+        self.traffic = traffic.Traffic()
         self.refusals = refusals.Refusals(
             lambda member: conditions.name_of(self, member))
         self.watch = watch.Watch(self, told or notices.LogSink())
@@ -247,19 +249,22 @@ class Node:
     def send(self, message: messages.Message, to: int | None) -> None:
         """Send a consensus message to a member, or to all others."""
         bulk = isinstance(message, messages.Transactions)
-        self.send_frame(messages.encode(message), to, bulk)
+        frame = messages.encode(message)
+        self.traffic.sent(message, frame, self.send_frame(frame, to, bulk))
 
     def send_frame(self, frame: bytes, to: int | None,
-                   bulk: bool = False) -> None:
-        """Send a frame to a member, or to all others."""
+                   bulk: bool = False) -> int:
+        """Send a frame to a member, or to all others; return to how many."""
         if to is None:
-            self.hub.broadcast(frame, bulk)
-        else:
-            self.hub.send(to, frame, bulk)
+            return self.hub.broadcast(frame, bulk)
+        return int(self.hub.send(to, frame, bulk))
 
     def send_to(self, member: int, message: messages.Message) -> bool:
         """See ``sync.Host``."""
-        return self.hub.send(member, messages.encode(message))
+        frame = messages.encode(message)
+        taken = self.hub.send(member, frame)
+        self.traffic.sent(message, frame, int(taken))
+        return taken
 
     def peers_up(self) -> list[int]:
         """Return the members whose link is up."""

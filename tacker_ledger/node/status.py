@@ -71,12 +71,13 @@ def _consensus(node: 'service.Node', ahead: conditions.Heard
             'max_bytes': node.pool.max_bytes,
             'oldest_waited_ms': 0 if since is None else int(
                 (time.monotonic() - since) * 1000)},
-        'peers_up': len(node.hub.up()),
+        'peers_up': len(node.hub.members_up()),
         'peers': [{name: record[name] for name in (
             'member', 'name', 'up', 'height', 'view')}
             for record in peers(node)],
         'quorum': node.application.federation.quorum,
         'has_quorum': node.voting.has_quorum(),
+        'sent': node.traffic.records(),
         'voting': node.voting.may_vote(), 'doubt': node.doubt.reason,
         'doubt_ends_height': node.doubt.ends_height}
 
@@ -108,7 +109,7 @@ def _health(node: 'service.Node') -> dict[str, Any]:
 
 def heard(node: 'service.Node') -> conditions.Heard:
     """Return how far the linked members are, by what they say."""
-    claims = {member: height for member in node.hub.up()
+    claims = {member: height for member in node.hub.members_up()
               if (height := claimed(node, member)[0]) is not None}
     federation = node.application.federation
     return conditions.heard(node.application.head.height, claims,
