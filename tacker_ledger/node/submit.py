@@ -136,6 +136,7 @@ class NodeFacade(Protocol):
         ``max_bytes``), ``peers_up``, ``quorum``, ``has_quorum``,
         ``instance``, ``version``, ``index_height``, ``index_problem``,
         ``admission``, ``storage_bytes``, ``voting``,
+        ``sent`` (kind of message -> ``frames``, ``bytes``),
         ``not_voting`` (why, for people), ``doubt_ends_height`` (None: not
         known, or never by itself), ``doubt`` (why it
         observes only, else empty), ``healthy`` and ``reason`` (text, empty
