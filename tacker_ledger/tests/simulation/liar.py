@@ -264,6 +264,33 @@ class Replace(Plan):
         return [(one, to) for one in change(liar, message)]
 
 
+class Usurp(Plan):
+    """Opens its view with a new view that it is not entitled to.
+
+    Its proposals then follow that one, as if all were well.
+
+    :param change: (liar, new view) -> what leaves in its place
+    """
+
+    def __init__(self, change):
+        self._change = change
+        #: (height, view) -> digest of the new view that left
+        self._opened: dict[tuple[int, int], bytes] = {}
+
+    def outgoing(self, liar, message, to):
+        """See :class:`Plan`."""
+        if isinstance(message, messages.NewView):
+            other, = self._change(liar, message)
+            self._opened[other.height, other.view] = messages.digest_of(
+                liar.world.h, other)
+            return ((other, to),)
+        if isinstance(message, messages.PrePrepare):
+            opened = self._opened.get((message.height, message.view))
+            if opened is not None:
+                return ((dataclasses.replace(message, new_view=opened), to),)
+        return ((message, to),)
+
+
 class Flood(Plan):
     """Sends much, again and again.
 

@@ -44,8 +44,8 @@ _PLANS = {
     'equivocate': lambda: liar_module.Equivocate(
         lambda liar: liar.others()[1:], both=True),
     'censor': lambda: liar_module.Censor(lambda one: True),
-    'forge-new-view': lambda: liar_module.Replace(
-        {messages.NewView: lies.NEW_VIEWS['forged signature']}),
+    'forge-new-view': lambda: liar_module.Usurp(
+        lies.NEW_VIEWS['forged signature']),
 }
 _NAMES = {cls: name for name, cls in rules.KINDS.items()}
 

@@ -76,10 +76,15 @@ def _blocks(forge, *, rivals: bool):
     """Return a lie about blocks that are asked for."""
     def lie(one: liar.Liar, message: messages.Blocks):
         given = []
+        before = None
         for raw, proof in message.blocks:
             block = block_module.Block.from_bytes(one.world.h, raw)
             if rivals:
+                # A chain of its own, from the first block on.
                 block = one.rival(block)
+                if before is not None:
+                    block = one.changed(block, parent=before.digest)
+                before = block
             given.append((block.to_bytes(), forge(one, block, proof)))
         return [dataclasses.replace(message, blocks=tuple(given))]
     return lie

@@ -4,6 +4,7 @@
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.tests.simulation import disk
 from tacker_ledger.tests.simulation import member
+from tacker_ledger.tests.simulation import network
 from tacker_ledger.tests.simulation import run as run_module
 from tacker_ledger.tests.simulation.run import any_size
 from tacker_ledger.tests.simulation.run import Run
@@ -52,6 +53,26 @@ def all_processes_end_now_and_then(run: Run) -> None:
     world.start()
     world.submit_over_time(10, seconds=6)
     world.pass_time(10)
+    for one in world.members:
+        one.stops.clear()
+    run.settle()
+    run.expect_no_refusals()
+
+
+@any_size('S17')
+def processes_end_and_are_back_at_once(run: Run) -> None:
+    """Before others have heard what they said last, over slow links."""
+    world = run.federation(conditions=network.Conditions(
+        latency_us=(5_000, 80_000), reordering=True), heartbeat_ms=2_000)
+    for one in world.members:
+        one.on_stop = _comes_back(run, 0.001, 0.05)
+        for number in range(1, 80):
+            if run.draw.random() < 0.3:
+                one.stops[number] = run.draw.choice(
+                    (member.BEFORE, member.AFTER))
+    world.start()
+    world.submit_over_time(10, seconds=6)
+    world.pass_time(8)
     for one in world.members:
         one.stops.clear()
     run.settle()

@@ -17,8 +17,9 @@ from tacker_ledger.tests.simulation.run import scenario
 def steady_load_changes_no_view(run: Run) -> None:
     """Heights that take a good part of a view's time, one after another."""
     slow = member.Options(durations=disk.Durations(80_000, 80_000))
-    world = run.federation(options=dict.fromkeys(range(10), slow),
-                           batch_max_transactions=2).start()
+    world = run.federation(
+        options=dict.fromkeys(range(10), slow), heartbeat_ms=1_000,
+        batch_max_transactions=2).start()
     made = world.submit(run.draw.randrange(run.n), 24)
     run.expect(world.run_to_commit(made), 'everything is committed')
     run.expect_view(0)

@@ -128,8 +128,8 @@ def prepared_twice_in_different_views(run: Run) -> None:
 
 def _lying_new_leader(run: Run, name: str, *, prepared: bool) -> None:
     world = run.federation(
-        conditions=network.STEADY, factory={1: liar.make(liar.Replace(
-            {messages.NewView: lies.NEW_VIEWS[name]}))})
+        conditions=network.STEADY, factory={1: liar.make(liar.Usurp(
+            lies.NEW_VIEWS[name]))})
     lost = rules.Rules(world.network)
     if prepared:
         lost.lose(messages.Commit, view=0)

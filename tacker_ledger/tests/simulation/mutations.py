@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults put into the shipped core on purpose: the simulator must find them.
+
+Each mutation replaces texts in sources of the core while they are imported,
+in a process of its own; nothing is written.  A text that is not found
+exactly once ends the process, so that no mutation can rot.
+
+Run as ``python -m tacker_ledger.tests.simulation.mutations NAME ARGUMENTS``
+it applies one mutation (``none`` applies nothing) and goes on as the
+simulator's command line does.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import importlib.abc
+import importlib.machinery
+import runpy
+import sys
+
+_CORE = 'tacker_ledger.core.'
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """A fault in the source, and what finds it.
+
+    :param name: of the fault
+    :param changes: (module below the core, text, what replaces it)
+    :param scenario: that finds it
+    :param seeds: under which it does, first and last
+    :param nodes: members, where the scenario leaves that open
+    """
+
+    name: str
+    changes: tuple[tuple[str, str, str], ...]
+    scenario: str
+    seeds: tuple[int, int]
+    nodes: int | None = None
+
+    @property
+    def arguments(self) -> list[str]:
+        """What the simulator's command line takes."""
+        first, last = self.seeds
+        found = ['--scenario', self.scenario, '--seeds', f'{first}-{last}']
+        if self.nodes is not None:
+            found += ['--nodes', str(self.nodes)]
+        return found
+
+
+MUTATIONS = (
+    Mutation(
+        'quorum off by one',
+        (('consensus.quorum',
+          'return (n + faults(n)) // 2 + 1',
+          'return (n + faults(n)) // 2'),),
+        'S15/even-halves', (0, 9), 4),
+    Mutation(
+        'vote before persist',
+        (('consensus.ballots',
+          'own = self._own[message.KIND] = Own(message, digest, False)',
+          'own = self._own[message.KIND] = Own(message, digest, False)\n'
+          '        self._out.send(message)'),),
+        'S17/processes-end-and-are-back-at-once', (0, 9), 4),
+    Mutation(
+        'certificate not checked',
+        (('ledger.certificate',
+          'if member is None or not verifier.verify_raw_ed25519(\n'
+          '                member.vote_key, message, signature):',
+          'if member is None:'),),
+        'S10/false-certificates-on-blocks-of-a-liar', (0, 4)),
+    Mutation(
+        'prepared certificate dropped',
+        (('consensus.rounds',
+          'messages.head_pair(head.header, head.certificate), '
+          'self.prepared,',
+          'messages.head_pair(head.header, head.certificate), None,'),),
+        'S3/committed-at-one-member-alone', (0, 4)),
+    Mutation(
+        'timer never reset',
+        (('consensus.pacemaker',
+          'if wanted == self._set_for:',
+          'if self._set_for is not None:'),
+         ('consensus.pacemaker',
+          'self._set_for = None\n        self._out.cancel('
+          'effects.TIMER_VIEW)',
+          'pass')),
+        'S23/steady-load-changes-no-view', (0, 4), 4),
+    Mutation(
+        'duplicate signer accepted',
+        (('ledger.certificate',
+          'if members != sorted(set(members)):',
+          'if members != sorted(members):'),),
+        'S10/false-certificates-on-blocks-of-a-liar', (0, 4)),
+    Mutation(
+        'lowest view wins',
+        (('consensus.view_change',
+          'return max(prepared, key=lambda one: one.view).header',
+          'return min(prepared, key=lambda one: one.view).header'),),
+        'S4/prepared-twice-in-different-views', (0, 0)),
+    Mutation(
+        'new view without a quorum',
+        (('consensus.view_change',
+          'if len(changes) < federation.quorum:',
+          'if len(changes) < federation.quorum - 1:'),),
+        'S5/new-view-that-nobody-is-entitled-to', (0, 4)),
+    Mutation(
+        'vote log not read',
+        (('consensus.replica',
+          'self._round.restore(self._records.take(self.height))',
+          'self._records.take(self.height)'),),
+        'S17/processes-end-and-are-back-at-once', (0, 9), 4),
+)
+BY_NAME = {one.name: one for one in MUTATIONS}
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Compiles a changed source."""
+
+    changes: Sequence[tuple[str, str]] = ()
+
+    def get_code(self, fullname):
+        """Return the code of the changed source."""
+        path = self.get_filename(fullname)
+        source = self.get_data(path).decode('utf-8')
+        for text, other in self.changes:
+            count = source.count(text)
+            if count != 1:
+                sys.exit(f'{fullname} holds {count} times: {text}')
+            source = source.replace(text, other)
+        return compile(source, path, 'exec', dont_inherit=True)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the modules that a mutation changes."""
+
+    def __init__(self, mutation: Mutation):
+        self._changes: dict[str, list[tuple[str, str]]] = {}
+        for module, text, other in mutation.changes:
+            self._changes.setdefault(_CORE + module, []).append(
+                (text, other))
+
+    def find_spec(self, fullname, path=None, target=None):
+        """Return the spec of a module that is changed, else None."""
+        changes = self._changes.get(fullname)
+        if changes is None:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        loader = _Loader(fullname, spec.origin)
+        loader.changes = changes
+        spec.loader = loader
+        return spec
+
+
+def apply(name: str) -> None:
+    """Change what is imported from now on."""
+    mutation = BY_NAME[name]
+    for module, _text, _other in mutation.changes:
+        if _CORE + module in sys.modules:
+            sys.exit(f'{module} is imported already')
+    sys.meta_path.insert(0, _Finder(mutation))
+
+
+def main(arguments: list[str]) -> None:
+    """Apply a mutation and run the simulator."""
+    name, *rest = arguments
+    if name != 'none':
+        apply(name)
+    sys.argv = ['simulation', *rest]
+    runpy.run_module('tacker_ledger.tests.simulation', run_name='__main__')
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])
