@@ -56,10 +56,13 @@ async def serve(conf: Any) -> None:
         told = _sink(conf, own, stack)
         node: service.Node | None = service.Node(conf, own, told=told)
         while node is not None and await _serve_one(node, conf, ended):
+            ongoing = node.watch.ongoing()
             node = None
             gc.unfreeze()
             gc.collect()
             node = await _start_over(conf, told, ended)
+            if node is not None:
+                node.watch.resume(ongoing)
 
 
 def _sink(conf: Any, own: identity.NodeIdentity,

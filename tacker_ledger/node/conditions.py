@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STARTING = 'starting'
 STOPPING = 'shutting-down'
 STORAGE_FAILED = 'storage-failed'
-REMOVED = 'removed'
+NOT_MEMBER = 'not-a-member'
 HALTED = 'halted'
 DOUBT = 'doubt'
 RIVAL = 'rival-process'
@@ -32,7 +32,7 @@ EXPIRY = 'expiry'
 INDEX = 'index-behind'
 
 #: All of them; the first are looked at first.
-CODES = (STARTING, STOPPING, STORAGE_FAILED, REMOVED, HALTED, DOUBT, RIVAL,
+CODES = (STARTING, STOPPING, STORAGE_FAILED, NOT_MEMBER, HALTED, DOUBT, RIVAL,
          NO_QUORUM, CATCHING_UP, LAG, EXPIRY, INDEX)
 
 
@@ -87,8 +87,9 @@ def of_node(node: 'service.Node', ahead: Heard,
     """Return what is not as it should be, in the order of :data:`CODES`."""
     found = [*_life(node), *_trouble(node), *_identity(node)]
     if not node.voting.has_quorum():
-        connected, quorum = (len(node.hub.up()) + 1,
-                             node.application.federation.quorum)
+        connected = (len(node.hub.members_up())
+                     + node.membership.is_member)
+        quorum = node.application.federation.quorum
         found.append(Condition(
             NO_QUORUM, f'{connected} of {quorum} members that decide are '
             'connected, this one counted; writes are refused, reads go on',
@@ -109,13 +110,12 @@ def _life(node: 'service.Node') -> Iterator[Condition]:
 def _trouble(node: 'service.Node') -> Iterator[Condition]:
     problem = node.voting.problem
     federation = node.application.federation
-    known = federation.member(node.member)
-    if known is None or known.name != node.identity.name:
+    if not node.membership.is_member:
         yield Condition(
-            REMOVED, f'{node.identity.name} is no member of the federation '
-            f'of epoch {federation.epoch}; it only follows', True,
+            NOT_MEMBER, f'{node.identity.name} is no member of the federation '
+            f'of epoch {federation.epoch}', True,
             {'epoch': federation.epoch})
-    elif problem is not None:
+    if problem is not None:
         code = (STORAGE_FAILED if isinstance(
             problem, errors.StorageFailed | errors.CorruptStore) else HALTED)
         yield Condition(code, f'{problem.code}: {problem.message}', True,

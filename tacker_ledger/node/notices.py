@@ -19,6 +19,9 @@ LOG = logging.getLogger(__name__)
 #: Before each event type.
 PREFIX = 'vnf_ledger.'
 PAYLOAD_VERSION = '1.0'
+#: In each payload; a reader of this node's log knows them.
+_OF_THE_REPORTER = frozenset((
+    'chain_id', 'reporter', 'reporter_member', 'instance', 'time_ms'))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,5 +60,6 @@ class LogSink:
 
     def tell(self, notice: Notice) -> None:
         """See :class:`Sink`."""
-        LOG.info('Notification %s: %s', notice.event_type,
-                 json.dumps(notice.versioned, sort_keys=True))
+        LOG.info('Notification %s: %s', notice.event_type, json.dumps(
+            {name: value for name, value in notice.payload.items()
+             if name not in _OF_THE_REPORTER}, sort_keys=True))

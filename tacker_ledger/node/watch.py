@@ -34,18 +34,9 @@ _EXPIRIES_SECONDS = 600.0
 _LINE_SECONDS = 5.0
 _EVIDENCE_SHOWN_MAX_COUNT = 10
 
-#: code -> (log it as, what the node does while it lasts)
-_BEGINS = {
-    conditions.STORAGE_FAILED: (
-        logging.CRITICAL, 'it votes no more and goes on answering reads'),
-    conditions.REMOVED: (
-        logging.CRITICAL, 'it votes no more and goes on answering reads'),
-    conditions.HALTED: (
-        logging.CRITICAL, 'it votes no more; a person has to look'),
-    conditions.DOUBT: (
-        logging.ERROR, 'it observes and signs nothing'),
-    conditions.RIVAL: (
-        logging.ERROR, 'one of the two has to be stopped'),
+#: code -> (log it as, what the node does while it lasts); the others are
+#: logged by the parts that find them.
+_LINES = {
     conditions.NO_QUORUM: (
         logging.ERROR, 'it goes on dialling them'),
     conditions.CATCHING_UP: (
@@ -53,10 +44,14 @@ _BEGINS = {
     conditions.LAG: (
         logging.WARNING, 'it fetches certified blocks from the others'),
     conditions.EXPIRY: (
-        logging.WARNING, 'renew it: tacker-ledger-manage federation'),
+        logging.WARNING, 'it goes on until then: renew it in time'),
     conditions.INDEX: (
         logging.ERROR, 'it tries again with each block'),
 }
+#: Notified with priority ERROR.
+_GRAVE = frozenset((
+    conditions.STORAGE_FAILED, conditions.HALTED, conditions.DOUBT,
+    conditions.RIVAL, conditions.NO_QUORUM))
 #: Begins and ends with the process, which says so itself.
 _UNTOLD = frozenset((conditions.STARTING, conditions.STOPPING))
 
@@ -142,13 +137,24 @@ class Watch:
         if conditions.STARTING in found or conditions.STOPPING in found:
             # neither quorum nor place can be there yet, or any more
             found.pop(conditions.NO_QUORUM, None)
-        for code in [code for code in self._held if code not in found]:
-            self._ended(*self._held.pop(code), now_ms)
+        else:
+            for code in [code for code in self._held if code not in found]:
+                self._ended(*self._held.pop(code), now_ms)
         for code, one in found.items():
             before = self._held.get(code)
             self._held[code] = one, now_ms if before is None else before[1]
             if before is None:
                 self._begun(one)
+
+    def ongoing(self) -> dict[str, tuple[conditions.Condition, int]]:
+        """Return what a node that follows in this process has to end."""
+        return {code: held for code, held in self._held.items()
+                if code == conditions.STORAGE_FAILED}
+
+    def resume(self, ongoing: dict[str, tuple[conditions.Condition, int]]
+               ) -> None:
+        """Take over what the node before in this process has begun."""
+        self._held.update(ongoing)
 
     def _read_expiries(self) -> list[expiries_module.Expiry]:
         federation = self._node.application.federation
@@ -165,14 +171,13 @@ class Watch:
     def _begun(self, one: conditions.Condition) -> None:
         if one.code in _UNTOLD:
             return
-        level, does = _BEGINS[one.code]
         silent = self._quiet.say((one.code, 'begins'))
-        if silent is not None:
+        if silent is not None and one.code in _LINES:
+            level, does = _LINES[one.code]
             LOG.log(level, 'At height %s, %s begins: %s; %s%s', self._height,
                     one.code, one.message, does, quiet.also(silent))
-        self._tell(one.code.replace('-', '_') + '.start',
-                   level >= logging.ERROR, code=one.code,
-                   message=one.message, details=one.details)
+        self._tell(one.code.replace('-', '_') + '.start', one.code in _GRAVE,
+                   code=one.code, message=one.message, details=one.details)
 
     def _ended(self, one: conditions.Condition, since_ms: int,
                now_ms: int) -> None:
@@ -180,7 +185,7 @@ class Watch:
             return
         lasted_ms = now_ms - since_ms
         silent = self._quiet.say((one.code, 'ends'))
-        if silent is not None:
+        if silent is not None and one.code != conditions.DOUBT:
             LOG.info('At height %s, %s ends after %.1f s%s%s', self._height,
                      one.code, lasted_ms / 1000,
                      '; this node votes' if one.stops_voting
@@ -209,7 +214,7 @@ class Watch:
             LOG.warning(line, height, view, name, reason,
                         quiet.also(silent))
         self._tell('view_change.' + ('end' if active else 'start'), False,
-                   view=view, leader=leader, leader_name=name,
+                   height=height, view=view, leader=leader, leader_name=name,
                    reason=reason)
 
     async def _block(self, event: submit.HeadEvent) -> None:

@@ -63,16 +63,20 @@ class TestSwitchboard(test_greeting.GreetingCase):
         self.board.received(2, frame)
         self.assertEqual(('on_gossip', 2, frame), self.parts.calls[-1])
 
+    def faults(self):
+        return {(name, member, error.code)
+                for name, member, error in self.parts.calls}
+
     def test_a_member_that_sends_only_junk_is_cut_off(self):
         self.board.peer_up(2, instance(2))
         self.parts.calls.clear()
         for _ in range(19):
             self.board.received(2, b'junk')
-        self.assertEqual([], self.parts.calls)
+        self.assertEqual({('on_fault', 2, 'malformed')}, self.faults())
         # one good frame, and it may err again
         self.board.received(2, messages.encode(messages.Pong(1)))
         for _ in range(19):
             self.board.received(2, self.greeter(0).hello(NONCE))
-        self.assertEqual([], self.parts.calls)
+        self.assertEqual({('on_fault', 2, 'malformed')}, self.faults())
         self.board.received(2, b'junk')
         self.assertEqual('cut', self.parts.calls[-1][0])
