@@ -67,6 +67,11 @@ _STORAGE = [
              'The file grows as it is used; at the bound the node stops '
              'voting and goes on answering reads.'),
     cfg.BoolOpt(
+        'archive', default=True,
+        help='This member keeps the whole chain, tells the others so, and '
+             'they count on it when they prune. "tacker-ledger-manage chain '
+             'prune" works on a member alone that does not.'),
+    cfg.BoolOpt(
         'fsync', default=True,
         help='Force every block and vote to disk before acting on it. '
              'Without it a power cut can make this member vote twice: for '

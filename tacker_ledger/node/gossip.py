@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enrolments told to all members: frames beside those of the consensus.
+"""What members tell each other beside the consensus: enrolments, holdings.
 
 ==== ==================================== ==================================
 kind fields                               meaning
@@ -9,12 +9,14 @@ kind fields                               meaning
 22   member, digest                       what all its enrolments hash to
 23   member                               "tell me all of yours"
 24   member, [[key id, label]...]         all of them, by key id
+32   member, height, keeps                from where on it has every body,
+                                          and whether it is an archive
 ==== ==================================== ==================================
 
-A member speaks of its own enrolments alone, so what it says is bound by the
-link's pinned key and needs no signature; a summary on every new link mends
-what was missed.  Enrolments are no rule of validity: a member that lies
-here lets keys in at other doors, on its own account.
+A member speaks of itself and its own enrolments alone, so what it says is
+bound by the link's pinned key and needs no signature; a summary on every
+new link mends what was missed.  Enrolments are no rule of validity: a member
+that lies here lets keys in at other doors, on its own account.
 """
 
 from collections.abc import Iterable
@@ -95,8 +97,24 @@ class Listing(Gossip):
     keys: tuple[tuple[bytes, str], ...]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Holding(Gossip):
+    """Which bodies a member has.
+
+    :param first_body: it has those of all blocks from this height on
+    :param keeps: it prunes none: its operator wants it to be an archive
+    """
+
+    KIND = 32
+    SCHEMA = (_MEMBER, codec.Int(), codec.Bool())
+    member: int
+    first_body: int
+    keeps: bool
+
+
 _BY_KIND: dict[int, type[Gossip]] = {
-    cls.KIND: cls for cls in (Enrol, Unenrol, Summary, Wanted, Listing)}
+    cls.KIND: cls for cls in (Enrol, Unenrol, Summary, Wanted, Listing,
+                              Holding)}
 _SCHEMA = codec.Tagged({
     kind: codec.Record(codec.Const(kind), *cls.SCHEMA)
     for kind, cls in _BY_KIND.items()})
@@ -104,10 +122,15 @@ _SCHEMA = codec.Tagged({
 
 def is_gossip(frame: bytes) -> bool:
     """Return whether a frame is one of these rather than consensus."""
-    # an array of less than 24 items, then a number below 24 or 0x18 0x18
+    # an array of less than 24 items, then a number below 24 or 0x18 and it
     return frame[:1] < b'\x98' and (
         frame[1:2] in (b'\x14', b'\x15', b'\x16', b'\x17')
-        or frame[1:3] == b'\x18\x18')
+        or frame[1:3] in (b'\x18\x18', b'\x18\x20'))
+
+
+def is_holding(frame: bytes) -> bool:
+    """Return whether a frame of these tells what a member holds."""
+    return frame[1:3] == b'\x18\x20'
 
 
 def encode(message: Gossip) -> bytes:
@@ -127,7 +150,7 @@ def decode(frame: bytes, sender: int) -> Gossip:
     kind, *fields = codec.decode(frame, _SCHEMA, limits.FRAME_MAX_BYTES)
     message = _BY_KIND[kind](*fields)
     if message.member != sender:  # type: ignore[attr-defined]
-        raise errors.Forbidden('A member tells its own enrolments alone.')
+        raise errors.Forbidden('A member speaks for itself alone.')
     return message
 
 

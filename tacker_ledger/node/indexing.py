@@ -8,6 +8,7 @@ from typing import Any
 
 from oslo_db import options as db_options
 
+from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.node import query
@@ -50,6 +51,23 @@ def offer(indexer: index_module.Indexer,
     indexer.wake()
 
 
+def _held(reader: query.Query, height: int) -> tuple[
+        tuple[query.HeadPair, tuple[bytes, ...] | None] | None, int]:
+    """Return the block at a height, or at the next one held, and which.
+
+    Of a block whose body was pruned there is the header alone: its rows are
+    those the index has already, or none.
+    """
+    try:
+        return reader.block(height), height
+    except errors.Pruned as error:
+        first = error.details['first_body']
+    try:
+        return reader.block(height, body=False), height
+    except errors.Pruned:
+        return reader.block(first), first
+
+
 def make_indexer(index: index_module.Index,
                  reader: query.Query) -> index_module.Indexer:
     """Return the thread that keeps an index behind a chain.
@@ -59,16 +77,21 @@ def make_indexer(index: index_module.Index,
     h = hashing.hasher(reader.chain_id)
 
     def digest_at(height: int) -> bytes | None:
-        block = reader.block(height, body=False)
+        try:
+            block = reader.block(height, body=False)
+        except errors.Pruned:
+            return None  # before the state came as a snapshot
         return None if block is None else h.hash(
             hashing.Tag.BLOCK, block[0][0])
 
     def read(first: int, count: int) -> Iterator[index_module.IndexedBlock]:
-        for height in range(first, first + count):
-            block = reader.block(height)
+        height = first
+        for _ in range(count):
+            block, height = _held(reader, height)
             if block is None:
                 return
             yield rows.indexed_block(h, block[0][0], block[1] or ())
+            height += 1
 
     height = index.prepare(reader.chain_id, digest_at)
     return index_module.Indexer(index, read, height)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
+from tacker_ledger.node import gossip
 from tacker_ledger.node import greeting
 from tacker_ledger.node import supply
 from tacker_ledger.transport import peers
@@ -81,8 +82,12 @@ class MemberFrames:
         self._node.snapshots.received(member, message)
 
     def on_gossip(self, member: int, frame: bytes) -> None:
-        """A member tells its enrolments."""
-        if member < peers.GUEST_FIRST:
+        """A member tells its enrolments, or what it holds."""
+        if member >= peers.GUEST_FIRST:
+            return
+        if gossip.is_holding(frame):
+            self._node.holdings.received(gossip.decode(frame, member))
+        else:
             self._node.registry.received(member, frame)
 
     def on_claim(self, member: int, height: int) -> None:
@@ -106,6 +111,7 @@ class MemberFrames:
             return
         node.claim.up(member, node.claim.offer())
         node.registry.connected(member)
+        node.holdings.connected(member)
         node.voting.update()
         if node.consensus.started:
             node.consensus.engine.connected(member)

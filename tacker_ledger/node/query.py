@@ -30,6 +30,7 @@ from tacker_ledger.core import limits
 from tacker_ledger.core import merkle
 from tacker_ledger.storage import chain as chain_module
 from tacker_ledger.storage import environment
+from tacker_ledger.storage import holdings
 from tacker_ledger.storage import index as index_module
 from tacker_ledger.storage import state
 
@@ -100,6 +101,8 @@ class Reader(Protocol):
     def block(self, height: int, body: bool = True) -> tuple[
             HeadPair, tuple[bytes, ...] | None] | None:
         """Return the block at ``height``; None if it is not there yet.
+
+        :raises Pruned: it is not there any more, or its body is not
 
         A heartbeat block whose successor is committed has lost its
         certificate (empty bytes); its digest stands in the successor.
@@ -248,8 +251,7 @@ class Query:
                     txn, state_key, after, limit):
                 raw = self._chain.raw_at(txn, height, index)
                 if raw is None:
-                    raise errors.CorruptStore(
-                        f'Transaction {index} of block {height} is missing.')
+                    raise self._missing(txn, height)
                 entries.append((height, index, raw))
                 size += len(raw)
                 if size >= _PAGE_BYTES:
@@ -279,9 +281,11 @@ class Query:
 
     def _placed(self, txn: lmdb.Transaction, height: int, index: int
                 ) -> tuple[HeadPair, Inclusion, bytes]:
-        levels = self._levels(txn, height)
         raw = self._chain.raw_at(txn, height, index)
-        if raw is None or index >= len(levels[0]):
+        if raw is None:
+            raise self._missing(txn, height)
+        levels = self._levels(txn, height)
+        if index >= len(levels[0]):
             raise errors.CorruptStore(
                 f'Transaction {index} of block {height} is missing.')
         proof = block_module.InclusionProof(
@@ -311,8 +315,39 @@ class Query:
         with self._env.read() as txn:
             pair = self._chain.head_pair(txn, height)
             if pair is None:
+                if height < self._chain.first_body(txn):
+                    raise self._missing(txn, height)
                 return None
-            return pair, self._chain.body(txn, height) if body else None
+            if not body:
+                return pair, None
+            raws = self._chain.body(txn, height)
+            if not raws and height < self._chain.first_body(txn) and (
+                    block_module.Header.from_bytes(pair[0])
+                    .transactions_root != merkle.EMPTY_ROOT):
+                raise self._missing(txn, height)
+            return pair, raws
+
+    def _missing(self, txn: lmdb.Transaction,
+                 height: int) -> errors.LedgerError:
+        """Return why a block that was stored is not there."""
+        first = self._chain.first_body(txn)
+        if height >= first:
+            return errors.CorruptStore(f'Block {height} is not whole.',
+                                       height=height)
+        archives = []
+        known = holdings.read(self._env, txn)
+        federation = self.federation()
+        for index in known.archives if known else ():
+            member = federation.member(index)
+            if member is not None:
+                archives.append({'name': member.name,
+                                 'url': member.door_url})
+        named = ', '.join(f'{one["name"]} at {one["url"]}'
+                          for one in archives[:3])
+        return errors.Pruned(
+            f'This node holds blocks from {first} on, not block {height}; '
+            + (f'ask {named}.' if named else 'ask an archive.'),
+            first_body=first, height=height, archives=archives[:3])
 
     def federations(self, from_epoch: int = 0) -> tuple[tuple[
             bytes, HeadPair | None, Inclusion | None, bytes | None], ...]:

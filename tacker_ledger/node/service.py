@@ -32,6 +32,7 @@ from tacker_ledger.node import doubt
 from tacker_ledger.node import engine_host
 from tacker_ledger.node import facade as facade_module
 from tacker_ledger.node import heads
+from tacker_ledger.node import holdings
 from tacker_ledger.node import identity as identity_module
 from tacker_ledger.node import indexing
 from tacker_ledger.node import intake as intake_module
@@ -99,6 +100,9 @@ class Node:
             self.application, self.provider, self.membership.vote_keys,
             self.store.keep_doubt, overruled=conf.node.end_doubt)
         self.claim = instances.Claim(self.identity.instance)
+        self.holdings = holdings.Holdings(
+            self.store, lambda: self.member, conf.node.archive,
+            self.send_frame)
         self.registry = registry.Registry(self.store, self.member,
                                           self.send_frame)
         self.index = indexing.open_index(conf)
@@ -201,6 +205,7 @@ class Node:
         await self.sync.stop()
         await self.snapshots.stop()
         await self._local.stop()
+        self.holdings.keep(self.hub.up())
         await self.hub.stop()
         await self.heads.stop()
         self.frames.stop()

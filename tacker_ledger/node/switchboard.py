@@ -35,7 +35,7 @@ class Parts(Protocol):
         """A member asks for the state, or answers ours."""
 
     def on_gossip(self, member: int, frame: bytes) -> None:
-        """A member tells its enrolments."""
+        """A member tells its enrolments, or what it holds."""
 
     def on_claim(self, member: int, height: int) -> None:
         """A member says how far it is."""

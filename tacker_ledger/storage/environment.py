@@ -148,6 +148,15 @@ def scan(txn: lmdb.Transaction, database: Database, start: bytes = b'',
                     database, cast(bytes, key), cast(bytes, stored))
 
 
+def keys(txn: lmdb.Transaction, database: Database,
+         start: bytes = b'') -> Iterator[bytes]:
+    """Yield keys ascending from ``start`` on; values are not looked at."""
+    with txn.cursor(db=database.handle) as cursor:
+        if cursor.set_range(start):
+            yield from cast('Iterator[bytes]', cursor.iternext(
+                keys=True, values=False))
+
+
 def between(cursor: lmdb.Cursor, database: Database, start: bytes,
             last_prefix: bytes) -> list[tuple[bytes, bytes]]:
     """Return (key, value) ascending from ``start`` to a prefix.
