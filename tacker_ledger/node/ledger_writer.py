@@ -94,7 +94,7 @@ class LedgerWriter:
         epoch = node.application.federation.epoch
         try:
             await asyncio.wrap_future(node.store.install(
-                check, fetched.incoming, fetched.nodes))
+                check, fetched.incoming))
         except errors.StorageFailed as error:
             node.voting.halted(error.code, error.message)
             raise

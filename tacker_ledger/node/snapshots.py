@@ -20,7 +20,6 @@ from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.core.ledger import snapshot
-from tacker_ledger.core.ledger import state_map
 from tacker_ledger.storage import environment
 from tacker_ledger.storage import snapshot as storage
 
@@ -152,14 +151,10 @@ class Holder:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fetched:
-    """A snapshot that has been checked and waits to be put in.
-
-    :param nodes: the inner nodes of its map
-    """
+    """A snapshot that has been checked and waits to be put in."""
 
     check: snapshot.SnapshotCheck
     incoming: storage.Incoming
-    nodes: state_map.SparseNodes
 
 
 class Fetcher:
@@ -218,17 +213,16 @@ class Fetcher:
         try:
             for part in snapshot.Part:
                 await self._part(member, offer.number, part, check, incoming)
-            incoming.finish()
-            nodes = state_map.SparseNodes()
+            await asyncio.to_thread(incoming.finish)
             await asyncio.to_thread(
                 check.check_state,
-                incoming.items(snapshot.Part.STATE), nodes)
+                incoming.items(snapshot.Part.STATE), incoming.nodes)
         except BaseException:
             incoming.remove()
             raise
         finally:
             self._send(member, snapshot_messages.EndSnapshot(offer.number))
-        return Fetched(check, incoming, nodes)
+        return Fetched(check, incoming)
 
     async def _part(self, member: int, number: int, part: snapshot.Part,
                     check: snapshot.SnapshotCheck,
@@ -287,6 +281,7 @@ def of_node(node: 'service.Node') -> 'Snapshots':
         node.send_frame(messages.encode(message), member, bulk=True)
 
     options = node.conf.node
+    storage.clean(options.data_directory)
     return Snapshots(
         node.store.env, node.application, node.provider, send,
         directory=options.data_directory,

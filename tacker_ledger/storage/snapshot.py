@@ -31,6 +31,7 @@ from tacker_ledger.core.ledger import transaction as transaction_module
 from tacker_ledger.core import limits
 from tacker_ledger.storage import chain as chain_module
 from tacker_ledger.storage import environment
+from tacker_ledger.storage import state
 from tacker_ledger.storage import votes
 
 _DIRECTORY = 'incoming-snapshot'
@@ -121,12 +122,13 @@ class Incoming:
         self._directory = pathlib.Path(directory) / _DIRECTORY
         self._files: dict[Part, BinaryIO] = {}
         self._digests: dict[Part, bytes] = {}
+        self._opened = contextlib.ExitStack()
+        clean(directory)
         with _failures():
-            shutil.rmtree(self._directory, ignore_errors=True)
             self._directory.mkdir(mode=0o700)
             for part in (Part.STATE, Part.ADDRESSED):
-                self._files[part] = open(self._path(part), 'wb',
-                                         buffering=_BUFFER_BYTES)
+                self._files[part] = self._opened.enter_context(open(
+                    self._path(part), 'wb', buffering=_BUFFER_BYTES))
 
     def _path(self, part: Part) -> pathlib.Path:
         return self._directory / part.name.lower()
@@ -142,13 +144,16 @@ class Incoming:
                     _LENGTHS.pack(len(key), len(value)) + key + value)
 
     def finish(self) -> None:
-        """Nothing more comes.
+        """Nothing more comes: make room for the map over it.
 
         :raises StorageFailed: the disk has no room, or fails
         """
         with _failures():
             for file in self._files.values():
                 file.close()
+        #: The inner nodes of its map, to be filled.
+        self.nodes = state.MappedNodes(self._directory / state.FILE_NAME)
+        self._opened.callback(self.nodes.close)
 
     def items(self, part: Part) -> Iterator[Item]:
         """Yield what was kept, in its order.
@@ -173,10 +178,17 @@ class Incoming:
 
     def remove(self) -> None:
         """Delete the files."""
-        for file in self._files.values():
-            with contextlib.suppress(OSError):
-                file.close()
+        with contextlib.suppress(OSError):
+            self._opened.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def clean(directory: str | os.PathLike[str]) -> None:
+    """Throw away what a crash has left of a snapshot that came.
+
+    :param directory: the node's data directory
+    """
+    shutil.rmtree(pathlib.Path(directory) / _DIRECTORY, ignore_errors=True)
 
 
 def put_in(env: environment.Environment, txn: lmdb.Transaction,

@@ -31,6 +31,7 @@ FILE_NAME = 'state.map'
 
 _FILE_BYTES = NODES * NODE_BYTES
 _CHUNK_BYTES = 65536
+_COPY_BYTES = 1024 * 1024
 _CLEAN_KEY = b'state-map-clean'
 _PREFIX_SHIFT = 24 - DEPTH
 
@@ -103,6 +104,11 @@ class MappedNodes:
         for index, digest in nodes.items():
             at = index * NODE_BYTES
             mapped[at:at + NODE_BYTES] = digest
+
+    def copy(self, other: 'MappedNodes') -> None:
+        """Take over every node of another array, in place."""
+        for at in range(0, _FILE_BYTES, _COPY_BYTES):
+            self._map[at:at + _COPY_BYTES] = other._map[at:at + _COPY_BYTES]
 
     def clear(self) -> None:
         """Make every node zeros again.

@@ -195,11 +195,10 @@ class LedgerStore:
         return self._writer.submit(job, after)
 
     def install(self, check: snapshot_module.SnapshotCheck,
-                incoming: snapshot.Incoming, nodes: state_map.SparseNodes
+                incoming: snapshot.Incoming
                 ) -> concurrent.futures.Future[None]:
         """Replace the state by a checked snapshot; done when durable.
 
-        :param nodes: the inner nodes of its map
         :returns: fails with BadProof if the snapshot is no good after all;
             then everything is as before
         """
@@ -207,9 +206,7 @@ class LedgerStore:
             snapshot.put_in(self.env, txn, self.h, check, incoming)
 
         def after() -> None:
-            self.nodes.clear()
-            for index, digest in nodes.items():
-                self.nodes.set(index, digest)
+            self.nodes.copy(incoming.nodes)
             self.state.moved()
             self._mark.write(check.height)
 

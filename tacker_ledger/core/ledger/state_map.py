@@ -87,10 +87,6 @@ class SparseNodes:
         """Make every node zeros."""
         self._nodes.clear()
 
-    def items(self) -> Iterable[tuple[int, bytes]]:
-        """Return (index, node) of what was set."""
-        return self._nodes.items()
-
 
 class MemoryState:
     """Values in memory: a ``StateView`` and a :class:`BucketSource`."""

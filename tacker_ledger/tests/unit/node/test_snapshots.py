@@ -70,8 +70,7 @@ class TestBothSides(test_snapshot.SnapshotCase):
 
         fetched = self.run_both(scenario)
         self.assertEqual(self.stored.store.head(), fetched.check.head)
-        self.joiner.store.install(fetched.check, fetched.incoming,
-                                  fetched.nodes).result()
+        self.joiner.store.install(fetched.check, fetched.incoming).result()
         self.assertEqual(self.stored.store.tree.root(),
                          self.joiner.store.tree.root())
         # it was let go: the last thing said

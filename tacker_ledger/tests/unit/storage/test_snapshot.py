@@ -8,7 +8,6 @@ from tacker_ledger.core.consensus import snapshot_messages
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import authoring
 from tacker_ledger.core.ledger import snapshot
-from tacker_ledger.core.ledger import state_map
 from tacker_ledger.core.ledger import state_records
 from tacker_ledger.core import limits
 from tacker_ledger.storage import snapshot as storage
@@ -45,7 +44,7 @@ class SnapshotCase(stores.StoreCase):
             next_made=second)
 
     def transfer(self, lie=same, lowest=1, from_epoch=None):
-        """Return (check, kept files, nodes) of a snapshot that came."""
+        """Return (check, kept files) of a snapshot that came."""
         application = self.joiner.ledger.application
         held = storage.Held(self.stored.store.env,
                             from_epoch or application.federation.epoch + 1)
@@ -64,9 +63,8 @@ class SnapshotCase(stores.StoreCase):
                     if part != Part.FEDERATIONS:
                         incoming.add(part, items)
             incoming.finish()
-            nodes = state_map.SparseNodes()
-            check.check_state(incoming.items(Part.STATE), nodes)
-            return check, incoming, nodes
+            check.check_state(incoming.items(Part.STATE), incoming.nodes)
+            return check, incoming
         finally:
             held.close()
 
@@ -274,7 +272,7 @@ class TestSnapshot(SnapshotCase):
     def test_a_crash_before_the_map_follows(self):
         fetched = self.transfer()
         with self.joiner.store.env.write() as txn:
-            storage.put_in(self.joiner.store.env, txn, self.h, *fetched[:2])
+            storage.put_in(self.joiner.store.env, txn, self.h, *fetched)
         # the process ends here: the array is that of the genesis block
         self.joiner.store.close()
         self.joiner.open()
@@ -282,12 +280,12 @@ class TestSnapshot(SnapshotCase):
                          self.joiner.store.tree.root())
 
     def test_kept_files_that_change_are_noticed(self):
-        check, incoming, nodes = self.transfer()
+        check, incoming = self.transfer()
         path = self.joiner.directory / 'incoming-snapshot' / 'state'
         data = bytearray(path.read_bytes())
         data[-1] ^= 1
         path.write_bytes(data)
-        future = self.joiner.store.install(check, incoming, nodes)
+        future = self.joiner.store.install(check, incoming)
         self.assertRaises(errors.StorageFailed, future.result)
         self.assertEqual(0, self.joiner.store.head().height)
 
