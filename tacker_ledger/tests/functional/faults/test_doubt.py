@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""S17: old copies of a member never cast a second vote, and come back."""
+
+from tacker_ledger.tests import base
+from tacker_ledger.tests.functional import authors
+from tacker_ledger.tests.functional import copies
+from tacker_ledger.tests.functional import federation
+
+
+class DoubtCase(base.TestCase):
+
+    TIMEOUT_SCALE = 5
+    NODES = 4
+
+    def setUp(self):
+        super().setUp()
+        self.members = federation.Federation(
+            self.NODES, heartbeat_seconds=0.5, init=('--suite', 'ed25519'))
+        self.addCleanup(self.members.close)
+        self.author = authors.Author(self.members.h)
+
+    def height(self, index):
+        return self.members.status(index)['height']
+
+    def commit(self, index):
+        """Have a transaction committed that is handed to one node."""
+        written = self.author.template()
+        before = self.height(index)
+        self.members.submit(index, written.submission)
+        self.members.wait_height(before + 1, [index])
+
+    def wait_voting(self, index):
+        self.members.wait_until(
+            lambda: self.members.status(index)['voting'],
+            federation.START_SECONDS, f'node {index} votes')
+
+
+class TestStaleStore(DoubtCase):
+    """The data of one member is put back to what it was."""
+
+    def test_s17_stale_vote_store(self):
+        members = self.members
+        with copies.Witness(members) as witness:
+            self.commit(0)
+            old = copies.snapshot(members, 3)
+            stale = copies.head(old)
+            for index in (0, 3):
+                self.commit(index)
+            members.wait_height(stale + 3)
+            # its votes of the height in flight are nowhere else certified
+            members.kill(1)
+            members.pause(2)
+            members.submit(3, self.author.template().submission)
+            members.wait_until(
+                lambda: witness.voted(3) > stale, what='node 3 votes')
+            members.kill(3)
+            before = self.height(0)
+            copies.put_back(members, 3, old)
+            members.spawn(3)
+            members.wait_until(
+                lambda: 'In doubt' in members.log(3), what='node 3 doubts')
+            members.resume(2)
+            members.start(1)
+            members.wait_ready(3)
+            # it follows and says why it does not vote, until it does
+            members.wait_until(
+                lambda: self.seen(3), what='node 3 says why')
+            self.wait_voting(3)
+            status = members.status(3)
+            self.assertGreaterEqual(status['height'], before + 2)
+            self.assertEqual(('', None), (status['doubt'],
+                                          status['doubt_ends_height']))
+            again = witness.voted(3)
+            members.wait_until(lambda: witness.voted(3) > again + 1,
+                               what='node 3 votes again')
+            self.assertIn('which its log lacks', members.log(3))
+            self.assertIn('Doubt ends at height', members.log(3))
+        witness.assert_no_second_vote()
+
+    def seen(self, index):
+        """Return whether a node is in doubt and says so, or was."""
+        status = self.members.status(index)
+        if status['voting']:
+            return True
+        self.assertIn('which its log lacks', status['not_voting'])
+        return status['doubt_ends_height'] is not None
+
+    def test_s17_doubt_outlives_a_restart(self):
+        """A node in doubt that is killed is in doubt when it comes back."""
+        members = self.members
+        with copies.Witness(members) as witness:
+            old = copies.snapshot(members, 3)
+            members.wait_height(copies.head(old) + 2)
+            members.kill(3)
+            copies.put_back(members, 3, old)
+            # with two others alone nothing moves, so doubt cannot end
+            members.kill(1)
+            members.spawn(3)
+            members.wait_until(
+                lambda: 'In doubt' in members.log(3), what='node 3 doubts')
+            members.kill(3)
+            for index in (0, 2):
+                members.kill(index)
+            # nobody remembers its votes now, but its own disk does
+            logged = len(members.log(3))
+            members.start_all()
+            self.assertIn('In doubt', members.log(3)[logged:])
+            self.wait_voting(3)
+            members.wait_height(copies.head(old) + 6)
+        witness.assert_no_second_vote()
+
+
+class TestTwoCopies(DoubtCase):
+    """A copy of a running member is started beside it."""
+
+    def test_s17_two_copies_of_one_node(self):
+        members = self.members
+        # the one that dials all others, so that its copy can too
+        own = min(range(4), key=lambda index: members.genesis.members[
+            index].node_key.signing)
+        with copies.Witness(members) as witness:
+            self.commit(0)
+            copy = copies.Copy(members, own, copies.snapshot(members, own))
+            self.addCleanup(copy.kill)
+            witness.watch(copy.data)
+            members.wait_height(self.height(own) + 2)
+            instance = members.status(own)['instance']
+            copy.start()
+            members.wait_until(
+                lambda: copy.status() is not None
+                and 'another process' in copy.status()['not_voting'],
+                what='the copy is turned away')
+            # the original goes on voting, the copy never does
+            for _ in range(3):
+                self.commit(own)
+                self.assertTrue(members.status(own)['voting'])
+                self.assertFalse(copy.status()['voting'])
+            for index in set(range(4)) - {own}:
+                held = members.call(index, 'peers')
+                self.assertIn(instance, [peer['instance'] for peer in held])
+            # when its connections close the copy takes over, in doubt first
+            members.kill(own)
+            members.wait_until(lambda: copy.status()['voting'],
+                               what='the copy votes')
+            self.assertIn('In doubt', copy.log())
+            self.assertIn('Doubt ends at height', copy.log())
+            # and the original finds that it came too late
+            members.start(own)
+            members.wait_until(
+                lambda: 'another process' in members.status(own)[
+                    'not_voting'], what='the original is turned away')
+            at = self.height((own + 1) % 4)
+            members.wait_height(at + 2, [(own + 1) % 4])
+            self.assertFalse(members.status(own)['voting'])
+            self.assertTrue(copy.status()['voting'])
+            copy.kill()
+            self.wait_voting(own)
+            members.wait_height(at + 4)
+        witness.assert_no_second_vote()
+
+
+class TestTwoMembers(DoubtCase):
+    """Nobody can tell a member of two what it has forgotten."""
+
+    NODES = 2
+
+    def test_s17_two_members_need_the_flag(self):
+        members = self.members
+        with copies.Witness(members) as witness:
+            self.commit(0)
+            old = copies.snapshot(members, 1)
+            members.wait_height(copies.head(old) + 2)
+            members.stop(1)
+            copies.put_back(members, 1, old)
+            members.start(1)
+            before = self.height(0)
+            members.wait_height(before, [1])
+            status = members.status(1)
+            self.assertIn('which its log lacks', status['not_voting'])
+            self.assertIsNone(status['doubt_ends_height'])
+            self.assertFalse(status['voting'])
+            members.stop(1)
+            members.configure(1, {'node': {'end_doubt': True}})
+            members.start(1)
+            members.wait_height(before + 2)
+            self.assertIn('overruled', members.log(1))
+            # for one start: the next one has nothing to overrule
+            members.stop(1)
+            members.configure(1, {'node': {'end_doubt': False}})
+            members.start(1)
+            members.wait_height(self.height(0) + 1)
+            self.assertEqual('', members.status(1)['doubt'])
+        self.assertNotEqual({}, witness.votes)
