@@ -20,7 +20,8 @@ _STATUS_SINCE: dict[tuple[int, int], frozenset[str]] = {
     (1, 1): frozenset((
         'federation', 'leader_name', 'views_changed', 'lag', 'highest',
         'catching_up', 'peers', 'doubt_ends_height', 'bodies', 'evidence',
-        'conditions', 'not_voting', 'uptime_ms', 'refused', 'expiries'))}
+        'conditions', 'not_voting', 'uptime_ms', 'refused', 'expiries',
+        'sent'))}
 _PEER_SINCE: dict[tuple[int, int], frozenset[str]] = {
     (1, 0): frozenset((
         'member', 'name', 'address', 'up', 'instance', 'height', 'since_ms',
@@ -30,7 +31,7 @@ _EVIDENCE_SINCE: dict[tuple[int, int], frozenset[str]] = {
     (1, 0): frozenset(('kind', 'member', 'height', 'view', 'messages')),
     (1, 1): frozenset(('federation',))}
 #: What only the operator door shows.
-_OF_OPERATORS = frozenset(('refused', 'expiries'))
+_OF_OPERATORS = frozenset(('refused', 'expiries', 'sent'))
 
 
 def _keys(since: dict[tuple[int, int], frozenset[str]],

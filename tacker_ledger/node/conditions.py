@@ -94,6 +94,10 @@ def of_node(node: 'service.Node', ahead: Heard,
             NO_QUORUM, f'{connected} of {quorum} members that decide are '
             'connected, this one counted; writes are refused, reads go on',
             True, {'connected': connected, 'quorum': quorum}))
+    if not (node.voting.may_vote() or any(one.stops_voting
+                                          for one in found)):
+        # linked, and not held yet for the identity by enough of them
+        found.append(Condition(NO_QUORUM, node.voting.why_not(), True))
     return [*found, *_progress(node, ahead),
             *_expiring(node, ends, now_ms)]
 
@@ -110,11 +114,10 @@ def _life(node: 'service.Node') -> Iterator[Condition]:
 def _trouble(node: 'service.Node') -> Iterator[Condition]:
     problem = node.voting.problem
     federation = node.application.federation
-    if not node.membership.is_member:
-        yield Condition(
-            NOT_MEMBER, f'{node.identity.name} is no member of the federation '
-            f'of epoch {federation.epoch}', True,
-            {'epoch': federation.epoch})
+    outside = node.membership.outside()
+    if outside:
+        yield Condition(NOT_MEMBER, outside, True,
+                        {'epoch': federation.epoch})
     if problem is not None:
         code = (STORAGE_FAILED if isinstance(
             problem, errors.StorageFailed | errors.CorruptStore) else HALTED)

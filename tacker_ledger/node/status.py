@@ -33,6 +33,7 @@ def of_node(node: 'service.Node') -> dict[str, Any]:
             {'code': one.code, 'message': one.message,
              'stops_voting': one.stops_voting, 'details': one.details,
              'since_ms': since_ms} for one, since_ms in found],
+        'voting': not any(one.stops_voting for one, _ in found),
         'not_voting': '; '.join(f'{one.code}: {one.message}'
                                 for one, _ in found if one.stops_voting),
         **_health(node)}
@@ -78,7 +79,7 @@ def _consensus(node: 'service.Node', ahead: conditions.Heard
         'quorum': node.application.federation.quorum,
         'has_quorum': node.voting.has_quorum(),
         'sent': node.traffic.records(),
-        'voting': node.voting.may_vote(), 'doubt': node.doubt.reason,
+        'doubt': node.doubt.reason,
         'doubt_ends_height': node.doubt.ends_height}
 
 

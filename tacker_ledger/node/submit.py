@@ -128,27 +128,43 @@ class NodeFacade(Protocol):
         """
 
     async def status(self) -> dict[str, Any]:
-        """Return name, member, height, view, leader, pool, peers, quorum.
+        """Return how the node does (``node.status`` puts it together).
 
-        Keys: ``name``, ``member``, ``members``, ``chain_id``, ``epoch``,
-        ``height``, ``head_digest``, ``head_time_ms``, ``view``, ``leader``,
-        ``pool`` (``transactions``, ``bytes``, ``max_transactions``,
-        ``max_bytes``), ``peers_up``, ``quorum``, ``has_quorum``,
-        ``instance``, ``version``, ``index_height``, ``index_problem``,
-        ``admission``, ``storage_bytes``, ``voting``,
-        ``sent`` (kind of message -> ``frames``, ``bytes``),
-        ``not_voting`` (why, for people), ``doubt_ends_height`` (None: not
-        known, or never by itself), ``doubt`` (why it
-        observes only, else empty), ``healthy`` and ``reason`` (text, empty
-        when healthy).
+        The ledger: ``name``, ``member`` (negative: none), ``members``,
+        ``chain_id``, ``epoch``, ``height``, ``head_digest``,
+        ``head_time_ms``, ``federation`` (``epoch``, ``digest``, ``faults``,
+        ``quorum``, ``members``, ``expiry_ms``).
+
+        Consensus: ``view``, ``leader``, ``leader_name``, ``views_changed``
+        (since the start), ``lag`` (blocks behind the highest member heard),
+        ``highest`` (``height``, ``member``), ``catching_up``, ``pool``
+        (``transactions``, ``bytes``, ``max_transactions``, ``max_bytes``,
+        ``oldest_waited_ms``), ``peers_up``, ``peers`` (``member``,
+        ``name``, ``up``, ``height``, ``view``), ``quorum``,
+        ``has_quorum``, ``sent`` (kind of message -> ``frames``, ``bytes``).
+
+        Voting: ``voting``, ``not_voting`` (why, for people), ``doubt`` (why
+        it observes only, else empty), ``doubt_ends_height`` (None: not
+        known, or never by itself), ``conditions`` (``code``, ``message``,
+        ``stops_voting``, ``details``, ``since_ms``; see
+        ``node.conditions``).
+
+        Held: ``bodies`` (``first``, ``last``), ``index_height``,
+        ``index_problem``, ``storage_bytes``, ``evidence`` (``count``,
+        ``newest``), ``refused`` (``member``, ``name``, ``count``,
+        ``codes``), ``expiries`` (``what``, ``ends_ms``, ``days_left``).
+
+        The process: ``admission``, ``instance``, ``version``,
+        ``uptime_ms``, ``healthy`` and ``reason`` (empty when healthy).
         """
 
     async def peers(self) -> list[dict[str, Any]]:
-        """Return one record per other member.
+        """Return one record per other member, and per guest.
 
         Keys: ``member``, ``name``, ``address``, ``up``, ``instance``,
-        ``height``, ``since_ms``, ``queued_bytes``, ``dropped``,
-        ``last_error``.
+        ``height`` and ``view`` (as it was last heard), ``since_ms`` (age of
+        the link), ``heard_ms`` (something came so long ago),
+        ``queued_bytes``, ``dropped``, ``last_error``.
         """
 
     async def usage(self) -> list[dict[str, Any]]:
@@ -169,7 +185,9 @@ class NodeFacade(Protocol):
     async def evidence(self) -> list[dict[str, Any]]:
         """Return kept proofs of members' faults, newest last.
 
-        Keys: ``kind``, ``member``, ``height``, ``view``, ``messages``.
+        Keys: ``kind``, ``member``, ``height``, ``view``, ``federation``
+        (digest of the document that names the member), ``messages`` (the
+        record, in hex).
         """
 
     async def fate(self, txid: bytes) -> dict[str, Any] | None:

@@ -50,7 +50,8 @@ _SINCE_1_0: Json = {
         max_bytes=_COUNT, oldest_waited_ms=_said(
             _COUNT, 'How long the oldest transaction has waited')),
     'peers_up': _COUNT, 'quorum': _COUNT, 'has_quorum': _YES,
-    'instance': _TEXT, 'version': _TEXT, 'index_height': _COUNT,
+    'instance': _TEXT, 'version': _TEXT, 'index_height': _said(
+        {'type': 'integer'}, 'Searches know all blocks up to here'),
     'index_problem': _TEXT, 'admission': _TEXT, 'storage_bytes': _COUNT,
     'voting': _said(_YES, 'Whether this process signs'),
     'doubt': _said(_TEXT, 'Why it observes only; empty: it does not'),
@@ -88,6 +89,9 @@ OPERATOR_STATUS: Json = _object(
         count=_COUNT, codes={'type': 'object',
                              'additionalProperties': _COUNT})),
         'What members sent that was not acceptable, since the start'),
+    sent=_said({'type': 'object', 'additionalProperties': _object(
+        ('frames', 'bytes'), frames=_COUNT, bytes=_COUNT)},
+        'What was sent to other members, by kind of message'),
     expiries=_list(_object(
         ('what', 'ends_ms', 'days_left'),
         what={'enum': ['certificate', 'ca', 'federation']},

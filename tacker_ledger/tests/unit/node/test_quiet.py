@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of lines that are not repeated too often."""
+
+from tacker_ledger.node import quiet
+from tacker_ledger.node import refusals
+from tacker_ledger.tests import base
+
+
+class Clock:
+    """Monotonic seconds that a test moves."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class TestQuiet(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.clock = Clock()
+        self.quiet = quiet.Quiet(5.0, self.clock)
+
+    def test_once_in_a_while_and_how_often_it_was_silent(self):
+        self.assertEqual(0, self.quiet.say('a'))
+        for _ in range(3):
+            self.assertIsNone(self.quiet.say('a'))
+        self.assertEqual(0, self.quiet.say('b'))
+        self.clock.now += 5.0
+        self.assertEqual(3, self.quiet.say('a'))
+        self.clock.now += 5.0
+        self.assertEqual(0, self.quiet.say('a'))
+
+    def test_keys_are_bounded(self):
+        for number in range(3_000):
+            self.quiet.say(number)
+        self.assertEqual(1_000, len(self.quiet._said))
+        # the newest is remembered, the first is forgotten
+        self.assertIsNone(self.quiet.say(2_999))
+        self.assertEqual(0, self.quiet.say(0))
+
+    def test_what_is_added_to_a_line(self):
+        self.assertEqual('', quiet.also(0))
+        self.assertIn('7 more', quiet.also(7))
+
+
+class TestRefusals(base.TestCase):
+
+    def test_all_are_counted_few_are_said(self):
+        clock = Clock()
+        held = refusals.Refusals('node-{}'.format, clock)
+        with self.assertLogs(refusals.LOG.logger, 'WARNING') as logged:
+            for _ in range(500):
+                held.note(2, 'bad-signature', 'forged')
+            held.note(2, 'malformed', 'junk')
+            held.note(1, 'malformed', 'junk')
+            clock.now += 30.0
+            held.note(2, 'bad-signature', 'forged')
+        self.assertEqual(4, len(logged.output))
+        self.assertIn('node-2', logged.output[0])
+        self.assertIn('499 more', logged.output[-1])
+        self.assertEqual(
+            [{'member': 1, 'name': 'node-1', 'count': 1,
+              'codes': {'malformed': 1}},
+             {'member': 2, 'name': 'node-2', 'count': 502,
+              'codes': {'bad-signature': 501, 'malformed': 1}}],
+            held.records())
