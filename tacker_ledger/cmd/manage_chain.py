@@ -6,13 +6,16 @@ but its bytes, and an expectation of which chain it should be.
 """
 
 import argparse
+from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
 from typing import Any
 
+from tacker_ledger.cmd import manage_store
 from tacker_ledger.cmd import progress
 from tacker_ledger.core import codec
 from tacker_ledger.core.crypto.providers import base as provider_module
@@ -23,6 +26,7 @@ from tacker_ledger.core.ledger import export
 from tacker_ledger.core.ledger import export_verifier
 from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import identifiers
+from tacker_ledger.core.ledger import partial_verifier
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.core import limits
 from tacker_ledger.node import query
@@ -33,7 +37,7 @@ from tacker_ledger.storage import state as state_module
 def add_parsers(groups: Any) -> None:
     """Add the commands to the parser of all commands."""
     chain = groups.add_parser(
-        'chain', help='export and verify chains').add_subparsers(
+        'chain', help='export, verify, check and prune chains').add_subparsers(
             dest='action', required=True, metavar='ACTION')
     out = chain.add_parser(
         'export', help='write a node\'s chain to files; the node may run')
@@ -57,6 +61,7 @@ def add_parsers(groups: Any) -> None:
     verify.add_argument('--json', action='store_true',
                         help='print the result as JSON')
     verify.set_defaults(run=run_verify)
+    manage_store.add_parsers(chain)
 
 
 # Export
@@ -66,18 +71,24 @@ def records(reader: query.Query) -> Iterator[bytes]:
 
     If that is a heartbeat, the running node drops its certificate as soon
     as it has a successor: then the export goes on to a block that has one.
+    Of a block whose body was pruned there is the header alone.
+
+    :raises Pruned: the node began with a snapshot and lacks headers
     """
     yield export.header_record(reader.chain_id, reader.federations()[0][0])
     head, height, is_certain = reader.height(), 0, True
     while height < head or not is_certain:
         height += 1
-        found = reader.block(height)
+        try:
+            found = reader.block(height)
+        except errors.Pruned:
+            found = reader.block(height, body=False)
         if found is None:
             raise errors.CorruptStore(f'Block {height} is missing.')
         (header, certificate), raws = found
         is_certain = bool(certificate)
         yield export.block_record(codec.encode(
-            (block_module.VERSION, header, raws)), certificate)
+            (block_module.VERSION, header, raws or ())), certificate)
 
 
 def run_export(arguments: argparse.Namespace,
@@ -194,26 +205,53 @@ def _expected(arguments: argparse.Namespace) -> hashing.Hasher | None:
     return None
 
 
+@dataclasses.dataclass(slots=True)
+class _Found:
+    """What a verification has shown."""
+
+    newest: export_verifier.Progress | None = None
+    transactions: int = 0
+    #: The last block without its body.
+    bare_height: int = 0
+
+    def add(self, step: export_verifier.Progress) -> None:
+        """Take one more block."""
+        self.newest = step
+        self.transactions += len(step.transactions)
+        if not step.whole:
+            self.bare_height = step.height
+
+
 def run_verify(arguments: argparse.Namespace,
                provider: provider_module.Provider) -> str:
     """Verify; return what was proven.
 
     :raises LedgerError: the first thing that is wrong
     """
-    expected = _expected(arguments)
-    transactions = 0
-    newest: export_verifier.Progress | None = None
-    with _open(arguments.source) as (reader, size, of_node):
-        with progress.bar(size, 'B') as advance:
-            for step in export_verifier.verify_export(expected, provider,
-                                                      reader):
-                newest = step
-                transactions += len(step.transactions)
-                if size:
-                    advance(step.stream_bytes)
+    try:
+        found, of_node = _verify(arguments, provider,
+                                 export_verifier.verify_export)
+    except errors.Pruned:
+        found, of_node = _verify(arguments, provider,
+                                 partial_verifier.verify_partial)
     if of_node:
         _check_state(arguments.source)
-    return _report(arguments, newest, transactions)
+    return _report(arguments, found, of_node)
+
+
+def _verify(arguments: argparse.Namespace,
+            provider: provider_module.Provider,
+            verifier: Callable[..., Iterator[export_verifier.Progress]]
+            ) -> tuple[_Found, bool]:
+    expected = _expected(arguments)
+    found = _Found()
+    with _open(arguments.source) as (reader, size, of_node):
+        with progress.bar(size, 'B') as advance:
+            for step in verifier(expected, provider, reader):
+                found.add(step)
+                if size:
+                    advance(step.stream_bytes)
+    return found, of_node
 
 
 def _check_state(directory: str) -> None:
@@ -224,11 +262,11 @@ def _check_state(directory: str) -> None:
     env = environment.Environment(directory, readonly=True)
     chain_id = env.chain_id()
     assert chain_id is not None
-    reader = query.Query(env, state_map.SparseNodes())
+    reader = query.Query(env, state_map.RootOnly())
     with env.read() as txn:
         header = block_module.Header.from_bytes(reader.head()[0])
         root = state_map.build(
-            hashing.hasher(chain_id), state_map.SparseNodes(),
+            hashing.hasher(chain_id), state_map.RootOnly(),
             state_module.StateStore(env).at(txn).hashes())
     if root != header.state_root:
         raise errors.CorruptStore(
@@ -236,19 +274,31 @@ def _check_state(directory: str) -> None:
             height=header.height)
 
 
-def _report(arguments: argparse.Namespace,
-            newest: export_verifier.Progress | None,
-            transactions: int) -> str:
+def _report(arguments: argparse.Namespace, found: _Found,
+            of_node: bool) -> str:
+    newest = found.newest
     height = newest.height if newest else 0
     if arguments.json:
         return json.dumps({
-            'ok': True, 'height': height, 'transactions': transactions,
+            'ok': True, 'height': height,
+            'transactions': found.transactions,
             'digest': newest.digest.hex() if newest else None,
             'time_ms': newest.time_ms if newest else None,
             'chain_id': newest.federation.chain_id.hex() if newest
-            else None})
+            else None, 'complete': not found.bare_height,
+            'bodies_from': found.bare_height + 1})
     if newest is None:
         return 'The chain verifies: it has only its genesis block.'
-    return (f'The chain verifies from genesis to height {height}: '
-            f'{transactions} transactions, head {newest.digest.hex()}, '
+    head = (f'head {newest.digest.hex()}, '
             f'chain {newest.federation.chain_id.hex()}.')
+    if not found.bare_height:
+        return (f'The chain verifies from genesis to height {height}: '
+                f'{found.transactions} transactions, {head}')
+    state = ('the stored state is the one that the newest block certifies'
+             if of_node else 'no state was compared')
+    return (f'The chain verifies from genesis to height {height}, not '
+            f'completely: all headers and certificates; bodies and '
+            f'signatures from height {found.bare_height + 1} on, and those '
+            f'with federation documents ({found.transactions} '
+            'transactions); older transactions are not here and were not '
+            f'replayed; {state}; {head}')

@@ -82,10 +82,12 @@ def quick(env: environment.Environment, h: hashing.Hasher, *,
 
 
 def complete(env: environment.Environment, h: hashing.Hasher,
-             report: Report | None = None) -> Sound:
+             report: Report | None = None,
+             array: state_map.NodeArray | None = None) -> Sound:
     """Check everything.
 
     :param report: called with each height reached
+    :param array: the mapped array, if it is in step with the values
     :raises CorruptStore: the first thing that is wrong
     """
     with env.read() as txn:
@@ -98,11 +100,33 @@ def complete(env: environment.Environment, h: hashing.Hasher,
         checker.headers()
         count = checker.blocks(checker.first_body, height, report)
         checker.places(count)
-        checker.state()
+        checker.state(array)
         checker.histories()
         return Sound(height, checker.first_body,
                      height - checker.first_body + 1, count,
                      state.is_clean(env, txn))
+
+
+class _Compared:
+    """Compares nodes that are built with those of an array."""
+
+    def __init__(self, array: state_map.NodeArray) -> None:
+        self._array = array
+        self._root = state_map.ZEROS
+        self.differing = 0
+
+    def get(self, index: int) -> bytes:
+        """See ``state_map.RootOnly``."""
+        return self._root if index == state_map.ROOT else state_map.ZEROS
+
+    def set(self, index: int, digest: bytes) -> None:
+        """Compare a node."""
+        if index == state_map.ROOT:
+            self._root = digest
+        self.differing += self._array.get(index) != digest
+
+    def clear(self) -> None:
+        """Nothing is kept."""
 
 
 class _Checker:
@@ -274,17 +298,22 @@ class _Checker:
                 f'There are {bodies} transactions and {ids} ids of '
                 f'transactions where the blocks have {count}.')
 
-    def state(self) -> None:
-        """Check all values against the newest header."""
+    def state(self, array: state_map.NodeArray | None) -> None:
+        """Check all values against the newest header, and the array."""
         height = self._chain.height(self._txn)
         assert height is not None
         header, _, _ = self._header(height, None)
         snapshot = state.StateStore(self._env).at(self._txn)
-        if state_map.build(self._h, state_map.SparseNodes(),
-                           snapshot.hashes()) != header.state_root:
+        nodes = _Compared(array) if array else state_map.RootOnly()
+        root = state_map.build(self._h, nodes, snapshot.hashes())
+        if root != header.state_root:
             raise errors.CorruptStore(
                 'The stored state is not the one that the newest block '
                 'certifies.', height=height)
+        if isinstance(nodes, _Compared) and nodes.differing:
+            raise errors.CorruptStore(
+                f'{nodes.differing} nodes of the mapped array are not those '
+                'of the stored state.')
 
     def histories(self) -> None:
         """Check each history against the head that the state proves.

@@ -125,6 +125,30 @@ def genesis_header(h: hashing.Hasher, federation: GenesisFederation
                   federation.document.created_ms, 0, federation.digest)
 
 
+def is_heartbeat(header: Header) -> bool:
+    """Return whether a header names no transactions."""
+    return header.transactions_root == merkle.EMPTY_ROOT
+
+
+def is_bare(header: Header, raws: Sequence[bytes]) -> bool:
+    """Return whether a block has lost its body, as pruned ones have."""
+    return not raws and not is_heartbeat(header)
+
+
+def parts_of(raw: bytes) -> tuple[Header, bytes, tuple[bytes, ...]]:
+    """Return header, its bytes and the raw transactions of a block.
+
+    Whether they belong together is not looked at: see :class:`Block`.
+
+    :raises FormatError: not canonical, not of the schema, or larger than a
+        block may be
+    """
+    version, header_bytes, raws = codec.decode(raw, _BLOCK,
+                                               limits.BLOCK_MAX_BYTES)
+    _check_version('block', version)
+    return Header.from_bytes(header_bytes), header_bytes, tuple(raws)
+
+
 # Transactions in a block
 
 

@@ -37,6 +37,7 @@ class Progress:
         next certified block
     :param federation: in force for the block
     :param stream_bytes: how much of the stream has been read
+    :param whole: False: the block has lost its body (``partial_verifier``)
     """
 
     height: int
@@ -47,6 +48,7 @@ class Progress:
     certified_height: int
     federation: federation_module.Federation
     stream_bytes: int
+    whole: bool = True
 
 
 class _NoPool:
@@ -76,10 +78,25 @@ def verify_export(h: hashing.Hasher | None, provider: base.Provider,
     :param provider: verifies signatures
     :param reader: at the start of the stream
     :raises WrongFederation: the export is of another chain
+    :raises Pruned: a body is missing: ``partial_verifier`` says what can
+        be proven then
     :raises LedgerError: the first thing that is wrong; the details hold
         ``height`` and ``stream_offset``
     """
     stream = export.ExportReader(reader)
+    verifier = _Verifier(provider, genesis_of(h, provider, stream))
+    for record in stream.records():
+        yield verifier.step(record)
+    verifier.finish()
+
+
+def genesis_of(h: hashing.Hasher | None, provider: base.Provider,
+               stream: export.ExportReader) -> federation_module.Federation:
+    """Return the checked genesis federation of an export.
+
+    :param h: of the chain that is expected; None: any
+    :raises WrongFederation: the export is of another chain
+    """
     genesis = federation_module.check_genesis(
         provider,
         federation_module.SignedFederation.from_bytes(stream.header.genesis),
@@ -89,10 +106,7 @@ def verify_export(h: hashing.Hasher | None, provider: base.Provider,
             'the export is of another chain',
             expected=h.chain_id.hex() if h.chain_id else '',
             found=genesis.chain_id.hex())
-    verifier = _Verifier(provider, genesis)
-    for record in stream.records():
-        yield verifier.step(record)
-    verifier.finish()
+    return genesis
 
 
 class _Verifier:
@@ -119,7 +133,7 @@ class _Verifier:
         height = self._ledger.head.height + 1
         federation = self._ledger.federation
         try:
-            block = block_module.Block.from_bytes(self._h, record.block)
+            block = self._block(record.block)
             outcome = self._ledger.validate(block)
             self._check_certificate(block, federation, record.certificate)
         except errors.LedgerError as exc:
@@ -133,6 +147,15 @@ class _Verifier:
             height, block.digest, block.header.timestamp_ms,
             outcome.transactions, record.certificate,
             self._certified_height, federation, record.end)
+
+    def _block(self, raw: bytes) -> block_module.Block:
+        try:
+            return block_module.Block.from_bytes(self._h, raw)
+        except errors.BadBlock:
+            header, _, raws = block_module.parts_of(raw)
+            if not block_module.is_bare(header, raws):
+                raise
+        raise errors.Pruned('the export lacks the body of this block')
 
     def _check_certificate(self, block: block_module.Block,
                            federation: federation_module.Federation,

@@ -88,6 +88,31 @@ class SparseNodes:
         self._nodes.clear()
 
 
+class RootOnly:
+    """A :class:`NodeArray` that keeps nothing but the root.
+
+    For :func:`build` alone, where only the root is wanted.
+    """
+
+    __slots__ = ('_root',)
+
+    def __init__(self) -> None:
+        self._root = ZEROS
+
+    def get(self, index: int) -> bytes:
+        """Return the root."""
+        return self._root if index == ROOT else ZEROS
+
+    def set(self, index: int, digest: bytes) -> None:
+        """Keep the root."""
+        if index == ROOT:
+            self._root = digest
+
+    def clear(self) -> None:
+        """Make the root zeros."""
+        self._root = ZEROS
+
+
 class MemoryState:
     """Values in memory: a ``StateView`` and a :class:`BucketSource`."""
 
