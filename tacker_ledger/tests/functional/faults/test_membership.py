@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""S21: members come, go and change their keys while transactions flow."""
+
+from collections.abc import Iterator
+import contextlib
+import threading
+import time
+
+from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.node import query
+from tacker_ledger.tests import base
+from tacker_ledger.tests.functional import authors
+from tacker_ledger.tests.functional.faults import changes
+
+
+class Load:
+    """Writes all the time, to nodes in turn; knows what was accepted."""
+
+    def __init__(self, members: changes.Changing, nodes: list[int]):
+        self.nodes = nodes
+        self.accepted: list[authors.Written] = []
+        self.refused: list[object] = []
+        self._members = members
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    @contextlib.contextmanager
+    def flowing(self) -> Iterator[None]:
+        """Write while the block runs."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._thread.join()
+
+    def _run(self) -> None:
+        author = authors.Author(self._members.h)
+        number = 0
+        while not self._ended.is_set():
+            number += 1
+            written = author.template(200)
+            for index in self.nodes[number % len(self.nodes):] + self.nodes:
+                with contextlib.suppress(Exception):
+                    result, = self._members.submit(index, written.submission)
+                    if result.accepted:
+                        self.accepted.append(written)
+                        break
+                    self.refused.append(result)
+            time.sleep(0.02)
+
+
+class TestMembership(base.TestCase):
+    """S21."""
+
+    TIMEOUT_SCALE = 8
+
+    def make(self, nodes: int = 4) -> changes.Changing:
+        made = changes.Changing(nodes, heartbeat_seconds=0.5)
+        self.addCleanup(made.close)
+        return made
+
+    def place(self, members, index, txid):
+        reader = query.open_directory(members.data(index))
+        return reader.place(txid)
+
+    def assert_all_committed(self, members, load, index):
+        """Everything that a node took is in a block, once."""
+        for written in load.accepted:
+            members.wait_until(
+                lambda txid=written.txid: self.place(
+                    members, index, txid) is not None,
+                what='an accepted transaction is committed')
+        self.assertGreater(len(load.accepted), 0)
+        result = members.manage('chain', 'verify', str(members.data(index)),
+                                '--federation', str(members.genesis_file))
+        self.assertIn(' transactions', result.stdout)
+
+    def progresses(self, members, nodes):
+        """Wait for two more blocks at nodes."""
+        height = max(members.status(index)['height'] for index in nodes)
+        members.wait_height(height + 2, nodes)
+
+    def test_s21_members_come_change_keys_and_go(self):
+        """S21: added, rotated, removed at heights, under load."""
+        members = self.make()
+        load = Load(members, [1, 2, 3])
+        with load.flowing():
+            joiner = members.join('node-4')
+            members.start(joiner)
+            status = members.status(joiner)
+            self.assertFalse(status['voting'])
+            self._add(members, joiner)
+            self._rotate_vote_key(members)
+            self._rotate_node_key(members)
+            self._remove(members)
+        self.assert_all_committed(members, load, 1)
+
+    def _add(self, members, joiner):
+        epoch = members.change(
+            0, [0, 1, 2, 3, joiner], '--add',
+            members.home(joiner) / 'node-4.member')
+        members.wait_epoch(epoch, [0, 1, 2, 3, joiner])
+        members.wait_voting([joiner])
+        # four of five decide: without one member the newcomer has to vote
+        members.stop(3)
+        self.progresses(members, [0, 1, 2, joiner])
+        members.start(3)
+        members.wait_voting([3])
+
+    def _rotate_vote_key(self, members):
+        home = members.home(1)
+        pid = members.pid(1)
+        members.command(
+            'member-keys', '--name', 'node-1', '--directory', home,
+            '--out', home / 'node-1.member')
+        epoch = members.change(0, [0, 1, 2, 3, 4], '--rotate',
+                               home / 'node-1.member')
+        everybody = [0, 1, 2, 3, 4]
+        members.wait_epoch(epoch, everybody)
+        members.wait_voting([1])
+        members.stop(3)
+        self.progresses(members, [0, 1, 2, 4])
+        self.assertEqual(pid, members.pid(1))
+        members.start(3)
+        # the operator puts the new keys in the place of the old ones
+        for name in ('vote.key', 'answer.key'):
+            (home / f'{name}.next').replace(home / name)
+        members.stop(1)
+        members.start(1)
+        members.wait_voting([1, 3])
+
+    def _rotate_node_key(self, members):
+        home = members.home(2)
+        pid = members.pid(2)
+        members.command(
+            'member-keys', '--name', 'node-2', '--directory', home,
+            '--keys', 'node', '--out', home / 'node-2.member')
+        members.certify(home / 'node-2.member', home / 'node.pem.next')
+        epoch = members.change(0, [0, 1, 2, 3, 4], '--rotate',
+                               home / 'node-2.member')
+        everybody = [0, 1, 2, 3, 4]
+        members.wait_epoch(epoch, everybody)
+        members.wait_until(
+            lambda: members.status(2)['peers_up'] == 4,
+            what='node 2 is linked by its new key')
+        members.wait_voting(everybody)
+        self.assertEqual(pid, members.pid(2))
+        members.stop(3)
+        self.progresses(members, [0, 1, 2, 4])
+        members.start(3)
+        members.wait_voting(everybody)
+
+    def _remove(self, members):
+        """The first one leaves: every other has a new index."""
+        epoch = members.change(1, [1, 2, 3, 4], '--remove', 'node-0')
+        members.wait_epoch(epoch, [0, 1, 2, 3, 4])
+        self.assertFalse(members.status(0)['voting'])
+        stays = [1, 2, 3, 4]
+        members.wait_voting(stays)
+        self.progresses(members, stays)
+        self.assertEqual(
+            [0, 1, 2, 3], [members.status(index)['member']
+                           for index in stays])
+        # it serves reads, says why it does no more, and takes no writes
+        found = members.status(0)
+        self.assertEqual(['removed'], [
+            one['code'] for one in found['conditions']
+            if one['stops_voting']])
+        result, = members.submit(0, authors.Author(
+            members.h).template().submission)
+        self.assertEqual('no-quorum', result.code)
+        # nor does anybody wait for it
+        members.stop(0)
+        self.progresses(members, stays)
+
+    def test_s21_seven_become_four(self):
+        """S21: 7 -> 4, then two changes in a row; a sleeper follows."""
+        members = self.make(7)
+        self.progresses(members, list(range(7)))
+        sleeper = 6
+        members.stop(sleeper)
+        epoch = members.change(
+            1, [1, 3, 5, 6, 0], '--remove', 'node-0', '--remove', 'node-2',
+            '--remove', 'node-4')
+        stays = [1, 3, 5]
+        members.wait_epoch(epoch, stays)
+        for index in (0, 2, 4):
+            members.stop(index)
+        self.progresses(members, stays)
+        # two in a row
+        for number in (0.4, 0.3):
+            epoch = members.change(1, [1, 3, 5], '--heartbeat-ms',
+                                   int(number * 1000))
+        self.assertEqual(3, epoch)
+        members.wait_epoch(epoch, stays)
+        # who slept through three epochs catches up and votes
+        members.start(sleeper)
+        members.wait_epoch(epoch, [sleeper])
+        members.wait_voting([sleeper])
+        members.stop(5)
+        self.progresses(members, [1, 3, sleeper])
+        reader = query.open_directory(members.data(sleeper))
+        self.assertEqual(
+            ['node-1', 'node-3', 'node-5', 'node-6'],
+            [member.name for member in reader.federation().members])
+        members.manage('chain', 'verify', str(members.data(sleeper)),
+                       '--federation', str(members.genesis_file))
+
+    def test_a_stolen_issuing_key_is_replaced(self):
+        """The thief's documents count no more, and alone never did."""
+        members = self.make()
+        new = members.directory / 'ca' / 'new.key'
+        members.command('issuer-key', '--suite', 'ed25519', '--out', new)
+        stolen = members.issuer_key
+        epoch = members.change(0, [0, 1, 2], '--new-issuer', issuer=new)
+        self.assertEqual(1, epoch)
+        members.wait_epoch(epoch, [0, 1, 2, 3])
+        # with the old key nothing can be proposed as its own
+        refused = members.command(
+            'propose', '--current', members.data(0), '--issuer-key', stolen,
+            '--out', members.directory / 'x', '--days', '9', status=1)
+        self.assertIn('not the issuing key in force', refused)
+        # and by the new one alone nothing is put in force
+        alone = members.propose(0, '--days', '9', issuer=new)
+        refused = members.command('submit', alone, '--data', members.data(0),
+                                  status=1)
+        self.assertIn('approvals', refused)
+        # nor by a node that does not look
+        signed = federation_module.SignedFederation.from_bytes(
+            alone.read_bytes())
+        written = authors.Author(members.h).federation(signed.to_bytes())
+        result, = members.submit(0, written.submission)
+        self.assertEqual('federation-conflict', result.code)
+        self.progresses(members, [0, 1, 2, 3])
+        self.assertEqual(1, members.status(3)['epoch'])
