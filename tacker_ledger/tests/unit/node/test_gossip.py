@@ -25,10 +25,15 @@ class TestGossip(base.TestCase):
         strategies.builds(gossip.Summary, _MEMBERS, _KEY_IDS),
         strategies.builds(gossip.Wanted, _MEMBERS),
         strategies.builds(gossip.Listing, _MEMBERS, strategies.lists(
-            strategies.tuples(_KEY_IDS, _LABELS), max_size=4).map(tuple))))
+            strategies.tuples(_KEY_IDS, _LABELS), max_size=4).map(tuple)),
+        strategies.builds(gossip.Holding, _MEMBERS,
+                          strategies.integers(0, 2 ** 64 - 1),
+                          strategies.booleans())))
     def test_round_trip(self, message):
         frame = gossip.encode(message)
         self.assertTrue(gossip.is_gossip(frame))
+        self.assertEqual(isinstance(message, gossip.Holding),
+                         gossip.is_holding(frame))
         self.assertEqual(message, gossip.decode(frame, message.member))
 
     @hypothesis.settings(max_examples=200)
@@ -36,6 +41,11 @@ class TestGossip(base.TestCase):
     def test_junk_is_refused(self, junk):
         with unittest.TestCase().assertRaises(errors.LedgerError):
             gossip.decode(junk, 0)
+
+    def test_a_member_speaks_of_its_own_holding_alone(self):
+        frame = gossip.encode(gossip.Holding(2, 7, True))
+        self.assertEqual('84182002' '07' 'f5', frame.hex())
+        self.assertRaises(errors.Forbidden, gossip.decode, frame, 1)
 
     def test_consensus_frames_are_none(self):
         frames = [
