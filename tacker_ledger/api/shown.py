@@ -21,7 +21,7 @@ _STATUS_SINCE: dict[tuple[int, int], frozenset[str]] = {
         'federation', 'leader_name', 'views_changed', 'lag', 'highest',
         'catching_up', 'peers', 'doubt_ends_height', 'bodies', 'evidence',
         'conditions', 'not_voting', 'uptime_ms', 'refused', 'expiries',
-        'sent'))}
+        'sent', 'index_begins_at'))}
 _PEER_SINCE: dict[tuple[int, int], frozenset[str]] = {
     (1, 0): frozenset((
         'member', 'name', 'address', 'up', 'instance', 'height', 'since_ms',

@@ -24,8 +24,10 @@ from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.core.ledger import snapshot
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.core.ledger import state_proof
+from tacker_ledger.core.ledger import state_records
 from tacker_ledger.core import limits
 from tacker_ledger.core import merkle
 from tacker_ledger.storage import chain as chain_module
@@ -85,11 +87,24 @@ class Reader(Protocol):
         """Return the entries with a count above ``after``, ascending.
 
         The page ends early rather than exceed an answer's size.
+
+        :raises Pruned: they are not here any more, or never were
+        """
+
+    def begins_at(self) -> int:
+        """Return the height at which histories and the index begin.
+
+        0, unless the state of a height came as a snapshot.
         """
 
     def transaction(self, txid: bytes) -> tuple[
             HeadPair, Inclusion, bytes] | None:
-        """Return a transaction, its place and its block's head pair."""
+        """Return a transaction, its place and its block's head pair.
+
+        :returns: None if there is none
+        :raises Pruned: it is not here; whether it exists, only an archive
+            can say
+        """
 
     def near(self, txid: bytes) -> tuple[
             HeadPair, Inclusion, bytes] | None:
@@ -247,8 +262,7 @@ class Query:
         size = 0
         with self._env.read() as txn:
             pair = self._pair(txn, self._height(txn))
-            for _, height, index in self._chain.history(
-                    txn, state_key, after, limit):
+            for height, index in self._places(txn, state_key, after, limit):
                 raw = self._chain.raw_at(txn, height, index)
                 if raw is None:
                     raise self._missing(txn, height)
@@ -258,12 +272,38 @@ class Query:
                     break
         return pair, state_key, tuple(entries)
 
+    def _places(self, txn: lmdb.Transaction, state_key: bytes, after: int,
+                limit: int) -> list[tuple[int, int]]:
+        """Return (height, index) of what follows in a history.
+
+        :raises Pruned: the state came as a snapshot, without that
+        """
+        rows = self._chain.history(txn, state_key, after, limit)
+        base = self._chain.base_height(txn)
+        found = [(height, index)
+                 for offset, (count, height, index) in enumerate(rows)
+                 if count == after + 1 + offset]
+        if base and limit and not found and after < _history_count(
+                self._state.at(txn).get(state_key)):
+            raise self._pruned(txn, 'all of this history')
+        return found
+
+    def begins_at(self) -> int:
+        """See :meth:`Reader.begins_at`."""
+        with self._env.read() as txn:
+            return self._chain.base_height(txn)
+
     def transaction(self, txid: bytes) -> tuple[
             HeadPair, Inclusion, bytes] | None:
         """See :meth:`Reader.transaction`."""
         with self._env.read() as txn:
             place = self._chain.place(txn, txid)
-            return None if place is None else self._placed(txn, *place)
+            if place is not None:
+                return self._placed(txn, *place)
+            if self._chain.base_height(txn):
+                # who says "not found" of what is on the chain is a liar
+                raise self._pruned(txn, 'this transaction, if it is older')
+            return None
 
     def near(self, txid: bytes) -> tuple[
             HeadPair, Inclusion, bytes] | None:
@@ -334,6 +374,12 @@ class Query:
         if height >= first:
             return errors.CorruptStore(f'Block {height} is not whole.',
                                        height=height)
+        return self._pruned(txn, f'block {height}', height=height)
+
+    def _pruned(self, txn: lmdb.Transaction, what: str,
+                **details: int) -> errors.Pruned:
+        """Return the error that names an archive."""
+        first = self._chain.first_body(txn)
         archives = []
         known = holdings.read(self._env, txn)
         federation = self.federation()
@@ -345,9 +391,9 @@ class Query:
         named = ', '.join(f'{one["name"]} at {one["url"]}'
                           for one in archives[:3])
         return errors.Pruned(
-            f'This node holds blocks from {first} on, not block {height}; '
+            f'This node holds blocks from {first} on, not {what}; '
             + (f'ask {named}.' if named else 'ask an archive.'),
-            first_body=first, height=height, archives=archives[:3])
+            first_body=first, archives=archives[:3], **details)
 
     def federations(self, from_epoch: int = 0) -> tuple[tuple[
             bytes, HeadPair | None, Inclusion | None, bytes | None], ...]:
@@ -391,6 +437,15 @@ class Query:
         rows = self._index.search(conditions, after_height,
                                   max(1, min(limit, SEARCH_MAX_COUNT)))
         return [_record(row) for row in rows]
+
+
+def _history_count(value: bytes | None) -> int:
+    """Return how many transactions a state key's history has."""
+    if value is None:
+        return 0
+    if snapshot.is_pair(value):
+        return state_records.PairRecord.from_bytes(value).count
+    return state_records.CidRecord.from_bytes(value).history_count
 
 
 #: Rows of one page of a search; a page may run on to the end of a block.

@@ -88,6 +88,7 @@ def _held(node: 'service.Node') -> dict[str, Any]:
         'bodies': {'first': node.watch.first_body,
                    'last': node.application.head.height},
         'index_height': node.indexer.height,
+        'index_begins_at': node.query.begins_at(),
         'index_problem': node.indexer.problem,
         'storage_bytes': node.store.env.used_bytes(),
         'admission': node.conf.node.admission}

@@ -150,7 +150,7 @@ class NodeFacade(Protocol):
         ``node.conditions``).
 
         Held: ``bodies`` (``first``, ``last``), ``index_height``,
-        ``index_problem``, ``storage_bytes``, ``evidence`` (``count``,
+        ``index_begins_at`` (it knows nothing below), ``index_problem``, ``storage_bytes``, ``evidence`` (``count``,
         ``newest``), ``refused`` (``member``, ``name``, ``count``,
         ``codes``), ``expiries`` (``what``, ``ends_ms``, ``days_left``).
 

@@ -29,4 +29,6 @@ class Search(base.Resource):
             after_height=asked.integer('after_height', -1, low=-1),
             limit=asked.integer('limit', 100, low=1,
                                 high=_LIMIT_MAX_COUNT)))
-        base.write_json(resp, {'proven': False, 'transactions': rows})
+        base.write_json(resp, {
+            'proven': False, 'begins_at': self.context.reader.begins_at(),
+            'transactions': rows})

@@ -10,6 +10,7 @@ from tacker_ledger.api import parameters
 from tacker_ledger.core import codec
 from tacker_ledger.core import errors
 from tacker_ledger.core import limits
+from tacker_ledger.node import query
 from tacker_ledger.node import submit
 
 #: Bound on a request body: some twelve of the largest submissions.
@@ -106,6 +107,14 @@ def _same_refusal(results: list[submit.SubmitResult], single: bool
     return error if same else None
 
 
+def _present(reader: query.Reader, txid: bytes) -> Any:
+    """Return a transaction if it is here, else None, and never mind why."""
+    try:
+        return reader.transaction(txid)
+    except errors.Pruned:
+        return None
+
+
 class Transaction(base.Resource):
     """A committed transaction by its id."""
 
@@ -128,11 +137,11 @@ class Transaction(base.Resource):
 
         def ready() -> bool:
             nonlocal found
-            found = reader.transaction(key)
+            found = _present(reader, key)
             return found is not None
 
         await self.wait_until(req, resp, ready, (key,), wait)
-        if found is None and not ready():
+        if found is None and (found := reader.transaction(key)) is None:
             self.answer(req, resp, answers.NOT_FOUND, status=404)
         else:
             self.answer(req, resp, found)
@@ -145,7 +154,7 @@ class Fate(base.Resource):
         """Answer ``committed``, ``waiting``, ``refused`` or ``unknown``."""
         parameters.parse(req.scope['query_string'], ())
         key = parameters.from_hex('transaction id', txid, _TXID_BYTES)
-        if self.context.reader.transaction(key) is not None:
+        if _present(self.context.reader, key) is not None:
             base.write_json(resp, {'state': 'committed'})
             return
         fate = await self.context.facade.fate(key)

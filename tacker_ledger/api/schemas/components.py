@@ -66,6 +66,10 @@ _SEARCH: Json = {
     'type': 'object', 'required': ['proven', 'transactions'],
     'properties': {
         'proven': {'const': False},
+        'begins_at': {
+            'type': 'integer', 'description':
+                'The index of this node knows nothing below this height; '
+                '0 unless the node started from a snapshot.'},
         'transactions': {'type': 'array', 'items': {
             'type': 'object', 'additionalProperties': True,
             'properties': {

@@ -59,6 +59,8 @@ _SINCE_1_0: Json = {
     'waiters': _said(_COUNT, 'Clients which wait in this process')}
 
 _SINCE_1_1: Json = {
+    'index_begins_at': _said(
+        _COUNT, 'Searches know nothing below; 0: everything'),
     'federation': _object(
         ('epoch', 'digest', 'quorum'), epoch=_COUNT, digest=_TEXT,
         faults=_COUNT, quorum=_COUNT, members=_list(_TEXT),

@@ -96,6 +96,9 @@ class Reader:
     def federation(self):
         return self.chain.federation
 
+    def begins_at(self):
+        return 0
+
     def search(self, *, sender=None, recipient=None, cid=None, kind=None,
                after_height=-1, limit=100):
         return [{'txid': txid.hex(), 'height': place[0],

@@ -2,14 +2,20 @@
 """Tests of snapshots: held, kept, checked, put in; and the lies about them.
 """
 
+import contextlib
 import dataclasses
 
+from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import snapshot_messages
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import authoring
+from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core.ledger import snapshot
 from tacker_ledger.core.ledger import state_records
 from tacker_ledger.core import limits
+from tacker_ledger.node import indexing
+from tacker_ledger.node import supply
+from tacker_ledger.storage import index as index_module
 from tacker_ledger.storage import snapshot as storage
 from tacker_ledger.tests import federations
 from tacker_ledger.tests import ledgers
@@ -121,13 +127,13 @@ class TestSnapshot(SnapshotCase):
                              self.joiner.store.enrolments.addressers(
                                  txn, sealed.content.recipient_id, 9))
 
-    def addressed(self, label):
+    def addressed(self, label, vid=1, cid=None):
         """Return a transaction to somebody."""
         pair = keys.curve(federations.PROVIDER, 'a tenant')
         return authoring.author_request(
             self.h, pair, recipient_id=vectors.fixed_bytes(label, 32),
-            vid=1, timestamp_ms=ledgers.START_MS,
-            nonce=vectors.fixed_bytes(label, 16),
+            vid=vid, cid=cid, timestamp_ms=ledgers.START_MS,
+            nonce=vectors.fixed_bytes(f'{label} {vid}', 16),
             slot_expiry_ms=ledgers.START_MS + 3_600_000)
 
     def test_federations_are_followed_by_their_blocks(self):
@@ -256,6 +262,71 @@ class TestSnapshot(SnapshotCase):
         self.assert_refused(self.lie_about(Part.ADDRESSED, lambda items: []))
         # as many as there are, but others: noticed when they are put in
         self.assert_refused(add)
+
+    # What is not there
+
+    def test_history_from_before_is_pruned(self):
+        """One clear error, with the height from which all is here."""
+        sealed = self.addressed('one')
+        old = self.stored.commit(sealed)
+        self.stored.commit()
+        check = self.join()
+        reader = self.joiner.reader
+        key = identifiers.pair_state_key(
+            self.h, sealed.content.recipient_id, sealed.sender_id)
+        for ask in (lambda: reader.block(old.block.header.height),
+                    lambda: reader.transaction(sealed.txid),
+                    lambda: reader.transaction(b'x' * 32),
+                    lambda: reader.history(key, 0, 10)):
+            error = self.assertRaises(errors.Pruned, ask)
+            self.assertEqual(('pruned', check.height),
+                             (error.code, error.details['first_body']))
+        self.assertEqual(check.height, reader.begins_at())
+        # nothing is said to be missing that is not
+        self.assertEqual((), reader.history(key, 1, 10)[2])
+        self.assertEqual((), reader.history(b'x' * 32, 0, 10)[2])
+        self.assertIsNone(reader.block(check.height + 1))
+        self.assertIsNotNone(reader.block(check.height))
+        # who waits for a change since before looks at once
+        self.assertTrue(reader.changed_since([key], check.height - 1))
+        self.assertFalse(reader.changed_since([key], check.height))
+        self.assertFalse(reader.changed_since([b'x' * 32], 0))
+
+    def test_history_goes_on_after_it(self):
+        first = self.addressed('one')
+        self.stored.commit(first)
+        self.join()
+        self.joiner.ledger.application.start_from(
+            self.joiner.store.head(), self.joiner.store.federation())
+        second = self.addressed('one', vid=2, cid=first.content.cid)
+        block = self.stored.commit(second)
+        self.joiner.store.append([(block.outcome,
+                                   block.certificate)]).result()
+        key = identifiers.pair_state_key(
+            self.h, first.content.recipient_id, first.sender_id)
+        reader = self.joiner.reader
+        self.assertRaises(errors.Pruned, reader.history, key, 0, 10)
+        self.assertEqual(
+            [(block.block.header.height, 0, second.raw)],
+            list(reader.history(key, 1, 10)[2]))
+        self.assertEqual(self.stored.reader.transaction(second.txid),
+                         reader.transaction(second.txid))
+
+    def test_the_index_begins_there(self):
+        self.join()
+        index = index_module.Index('sqlite://')
+        with contextlib.closing(index):
+            indexer = indexing.make_indexer(index, self.joiner.reader)
+            height = self.joiner.store.head().height
+            self.assertEqual(height, indexer.catch_up())
+
+    def test_blocks_from_before_are_not_supplied(self):
+        check = self.join()
+        env = self.joiner.store.env
+        self.assertEqual((), supply.blocks(
+            env, messages.GetBlocks(1, 1, 256)).blocks)
+        self.assertEqual(1, len(supply.blocks(
+            env, messages.GetBlocks(1, check.height, 256)).blocks))
 
     # Crashes and disks
 
