@@ -200,7 +200,7 @@ class Reader:
 
     def __init__(self, file: BinaryIO) -> None:
         try:
-            self._tar = tarfile.open(fileobj=file, mode='r:')
+            self._tar = tarfile.TarFile(fileobj=file)
             self.manifest = self._read_manifest()
         except (tarfile.TarError, OSError) as error:
             raise errors.BadDocument(f'No backup: {error}.') from error
@@ -232,7 +232,12 @@ class Reader:
         with file:
             left = info.size
             while left:
-                part = file.read(min(left, _CHUNK_BYTES))
+                try:
+                    part = file.read(min(left, _CHUNK_BYTES))
+                except (tarfile.TarError, OSError) as error:
+                    raise errors.BadDocument(
+                        f'{info.name} cannot be read from the backup: '
+                        f'{error}.') from error
                 if not part:
                     raise errors.BadDocument(
                         f'The backup ends within {info.name}.')

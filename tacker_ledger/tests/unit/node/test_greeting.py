@@ -31,7 +31,8 @@ class GreetingCase(base.TestCase):
         made = made or self.made
         return greeting.Greeter(
             (ledger or self.ledger).application, federations.PROVIDER,
-            claim or instances.Claim(instance(member)), member, made.sites[member].vote_seed,
+            claim or instances.Claim(instance(member)), member,
+            made.sites[member].vote_seed,
             lambda about: f'vote of {about}'.encode())
 
 
