@@ -26,6 +26,8 @@ from tacker_ledger.core.ledger import federation as federation_module
 _KINDS = (messages.Prepare.KIND, messages.Commit.KIND)
 #: A vote and the one that contradicts it.
 _KEPT_PER_MEMBER = 2
+#: Of a member that has named different blocks; no prefix is empty.
+_SEVERAL = b''
 #: For how many views commits are kept after these were left.
 _COMMITS_KEPT_VIEWS = 8
 
@@ -73,6 +75,13 @@ class MessageLog:
         self._proposals: dict[int, list[Proposal]] = {}
         #: (kind, view) -> member -> what was heard
         self._votes: dict[tuple[int, int], dict[int, list[_Heard]]] = {}
+        #: (kind, view, prefix) -> how many votes were heard, at least as
+        #: many as there are: what is too few here is not looked at further
+        self._tally: dict[tuple[int, int, bytes], int] = {}
+        #: view -> who has voted in it
+        self._voters: dict[int, set[int]] = {}
+        #: (view, member) -> the one prefix it has named; _SEVERAL if more
+        self._said: dict[tuple[int, int], bytes] = {}
         self._accused: set[tuple[int, int]] = set()
         self._evidence: list[evidence.Equivocation] = []
 
@@ -101,6 +110,8 @@ class MessageLog:
             # Two proposals convict the leader; the second body is no use.
             message = dataclasses.replace(message, block=b'')
         held.append(Proposal(message, block.digest))
+        self._says(message.view, message.member,
+                   block.digest[:messages.PREFIX_BYTES])
         if len(held) == 1:
             self.blocks.setdefault(block.digest, block)
         self._know(block.digest)
@@ -112,18 +123,32 @@ class MessageLog:
 
         :param trusted: for our own: the digest it is for
         """
-        held = self._votes.setdefault((vote.KIND, vote.view), {}).setdefault(
-            vote.member, [])
-        if any(one.vote == vote for one in held):
-            return False
+        kind, view, member = vote.KIND, vote.view, vote.member
+        held = self._votes.setdefault((kind, view), {}).setdefault(
+            member, [])
+        for one in held:
+            if one.vote == vote:
+                return False
         if len(held) >= _KEPT_PER_MEMBER:
             held[:] = [one for one in held if self._resolve(one)
                        or not self._known_prefix(one.vote.prefix)]
             if len(held) >= _KEPT_PER_MEMBER:
                 return False
         held.append(_Heard(vote, trusted))
-        self._look_for_two(vote.view, vote.member)
+        place = (kind, view, vote.prefix)
+        self._tally[place] = self._tally.get(place, 0) + 1
+        self._voters.setdefault(view, set()).add(member)
+        if not self._says(view, member, vote.prefix) or len(held) > 1:
+            self._look_for_two(view, member)
         return True
+
+    def _says(self, view: int, member: int, prefix: bytes) -> bool:
+        """Return whether a member has named nothing else in a view."""
+        said = self._said.setdefault((view, member), prefix)
+        if said == prefix:
+            return True
+        self._said[view, member] = _SEVERAL
+        return False
 
     # Giving out
 
@@ -137,17 +162,36 @@ class MessageLog:
         return next((block for digest, block in self.blocks.items()
                      if digest.startswith(prefix)), None)
 
+    def decides(self, vote: messages.ShortVote) -> bool:
+        """Return whether something may follow from a vote just taken.
+
+        So many agree with it, if all their votes are valid; or it shows
+        that a decision is under way; or it convicts somebody.
+        """
+        view = vote.view
+        needed = self._federation.quorum
+        if vote.KIND == messages.Prepare.KIND:
+            needed -= 1  # the proposal counts, too
+        return (self._tally[vote.KIND, view, vote.prefix] >= needed
+                or (not self._proposals.get(view)
+                    and len(self._voters[view])
+                    == self._federation.faults + 1)
+                or bool(self._evidence))
+
+    @property
+    def convicts(self) -> bool:
+        """Whether there is evidence that was not taken."""
+        return bool(self._evidence)
+
     def busy(self, view: int) -> bool:
         """Return whether a decision is under way in a view.
 
         Its leader has proposed, or more members have voted than can be
         faulty.
         """
-        voters: set[int] = set()
-        for kind in _KINDS:
-            voters.update(self._votes.get((kind, view), ()))
         return (bool(self._proposals.get(view))
-                or len(voters) > self._federation.faults)
+                or len(self._voters.get(view, ()))
+                > self._federation.faults)
 
     def heard(self, view: int, member: int) -> bool:
         """Return whether a member has proposed or voted in a view."""
@@ -165,8 +209,8 @@ class MessageLog:
 
         Nothing is verified here: who is shown it does that.
         """
-        for view in sorted({*self._proposals,
-                            *(key[1] for key in self._votes)}, reverse=True):
+        for view in sorted(self._proposals.keys() | self._voters.keys(),
+                           reverse=True):
             for kind in reversed(_KINDS):
                 for one in self._of(kind, view, member):
                     for digest in self._digests:
@@ -210,15 +254,15 @@ class MessageLog:
 
         A quorum has committed to it, as far as unverified votes tell.
         """
-        for view in self.commit_views():
-            voters: dict[bytes, set[int]] = {}
-            for one in self._heard(messages.Commit.KIND, view):
-                voters.setdefault(one.vote.prefix, set()).add(
-                    one.vote.member)
-            for prefix, members in voters.items():
-                if (len(members) >= self._federation.quorum
-                        and self.body(prefix) is None):
-                    return prefix, sorted(members)
+        quorum = self._federation.quorum
+        for (kind, view, prefix), count in self._tally.items():
+            if (count < quorum or kind != messages.Commit.KIND
+                    or self.body(prefix) is not None):
+                continue
+            voters = {one.vote.member for one in self._heard(kind, view)
+                      if one.vote.prefix == prefix}
+            if len(voters) >= quorum:
+                return prefix, sorted(voters)
         return None
 
     def commit_views(self) -> list[int]:
@@ -264,8 +308,10 @@ class MessageLog:
     def _valid_votes(self, kind: int, view: int, digest: bytes, needed: int
                      ) -> list[messages.ShortVote] | None:
         """Return ``needed`` valid votes by different members, or None."""
-        leader = view_change.leader_of(view, self._federation.size)
         prefix = digest[:messages.PREFIX_BYTES]
+        if self._tally.get((kind, view, prefix), 0) < needed:
+            return None
+        leader = view_change.leader_of(view, self._federation.size)
         likely = [one for one in self._heard(kind, view)
                   if one.vote.prefix == prefix
                   and not (kind == messages.Prepare.KIND
@@ -309,7 +355,6 @@ class MessageLog:
 
     def _known_prefix(self, prefix: bytes) -> bool:
         return any(digest.startswith(prefix) for digest in self._digests)
-
 
     def _know(self, digest: bytes) -> None:
         """Votes for this digest can be verified from now on."""

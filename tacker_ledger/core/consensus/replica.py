@@ -152,11 +152,13 @@ class Replica:
             return []
         self._now_ms = now_ms
         head = self._ledger.head.height
-        if head >= self.height and not isinstance(
-                event, effects.Start | effects.BlockCommitted):
+        moved = head >= self.height and not isinstance(
+            event, effects.Start | effects.BlockCommitted)
+        if moved:
             # Catching up was faster than the word of it.
             self._committed(effects.BlockCommitted(head))
-        self._dispatch(event)
+        if not self._dispatch(event) and not moved:
+            return self._out.take()
         if not self.halted:
             self._progress()
         self._accuse(self._round.log.take_evidence())
@@ -164,10 +166,11 @@ class Replica:
             self._look_at_leader()
         return self._out.take()
 
-    def _dispatch(self, event: effects.Event) -> None:
+    def _dispatch(self, event: effects.Event) -> bool:
+        """Take an event; return whether anything may follow from it."""
         match event:
             case effects.Received():
-                self._received(event.message, event.member)
+                return self._received(event.message, event.member)
             case effects.Persisted():
                 if self._round.persisted(event.record_id):
                     self._arm_retransmit()
@@ -193,6 +196,7 @@ class Replica:
                 self._proposals.stop()
             case effects.Start():
                 self._start(event)
+        return True
 
     def _progress(self) -> None:
         active = self.in_view
@@ -399,14 +403,14 @@ class Replica:
 
     # Hearing
 
-    def _received(self, message: messages.Message, member: int) -> None:
+    def _received(self, message: messages.Message, member: int) -> bool:
         if (self.federation.member(member) is None or member == self.member):
-            return
+            return False
         try:
             match message:
                 case (messages.PrePrepare() | messages.Prepare()
                         | messages.Commit()):
-                    self._received_vote(message, member)
+                    return self._received_vote(message, member)
                 case messages.ViewChange():
                     self._received_change(message, member)
                 case messages.NewView():
@@ -421,6 +425,7 @@ class Replica:
                     self._received_status(message, member)
         except errors.LedgerError as exc:
             self._out.refuse(member, self.height, self.view, exc)
+        return True
 
     def _refuse_forged(self, message: messages.Recorded, member: int
                        ) -> None:
@@ -429,13 +434,14 @@ class Replica:
                                           'member'))
 
     def _received_vote(self, message: messages.AnyVote, member: int
-                       ) -> None:
+                       ) -> bool:
+        follows = False
         if message.member != member:
             self._refuse_forged(message, member)
         elif message.height < self.height:
             self._received_late(message, member)
         elif message.height == self.height:
-            self._round.hear(message)
+            follows = self._round.hear(message)
             self._arm_retransmit()
             if message.view < self.view:
                 self._where.show_view(self._round, self._ledger.head, member)
@@ -448,6 +454,7 @@ class Replica:
                     member == self.leader and message.view == self.view):
                 self._memory.keep_early(message)
             self._arm_retransmit()
+        return follows
 
     def _received_late(self, message: messages.AnyVote, member: int
                        ) -> None:

@@ -90,33 +90,42 @@ class Round:
 
     def newest(self, member: int) -> messages.Message | None:
         """Return the newest message of a member at this height, or None."""
-        found: list[messages.ShownVote | messages.ViewChange
-                    | messages.NewView] = []
         vote = self.log.newest(member)
-        if vote is not None:
-            found.append(vote)
         change = self.views.wanted_by(member)
-        if change is not None:
-            found.append(change)
         opened = self.views.new_view
-        if opened is not None and opened.member == member:
-            found.append(opened)
-        return max(found, key=vote_log.place, default=None)
+        if opened is not None and opened.member != member:
+            opened = None
+        if change is None and opened is None:
+            return vote
+        found = [one for one in (vote, change, opened) if one is not None]
+        return max(found, key=vote_log.place)
 
     # Hearing
 
-    def hear(self, message: messages.AnyVote) -> None:
-        """Take another member's proposal or vote for this height."""
+    def hear(self, message: messages.AnyVote) -> bool:
+        """Take another member's proposal or vote for this height.
+
+        :returns: whether something may follow from it: most votes come
+            before there are enough, or after
+        """
         if isinstance(message, messages.PrePrepare):
             if message.view == self.view:
                 self._hear_proposal(message)
-        elif message.KIND == _COMMIT:
-            if message.view <= self.view + _AHEAD_VIEWS:
-                self.log.add_vote(message)
-        elif (self.view <= message.view <= self.view + _AHEAD_VIEWS
-                and message.member != view_change.leader_of(
-                    message.view, self.federation.size)):
-            self.log.add_vote(message)
+            return True
+        view = self.view
+        if message.KIND == _COMMIT:
+            wanted = message.view <= view + _AHEAD_VIEWS
+        else:
+            wanted = (view <= message.view <= view + _AHEAD_VIEWS
+                      and message.member != view_change.leader_of(
+                          message.view, self.federation.size))
+        if not wanted or not self.log.add_vote(message):
+            return False
+        if self.appending or (message.KIND == _PREPARE
+                              and message.view == view
+                              and _COMMIT in self.own):
+            return self.log.convicts
+        return self.log.decides(message)
 
     def _hear_proposal(self, message: messages.PrePrepare) -> None:
         held = self.log.proposal(message.view)

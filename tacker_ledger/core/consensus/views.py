@@ -103,6 +103,8 @@ class Views:
         That is the highest one which f + 1 others have asked for, or for a
         later one.
         """
+        if not self._wanted:
+            return None  # as ever
         later = sorted((change.view for member, change
                         in self._wanted.items()
                         if member != own and change.view > self.view),

@@ -170,9 +170,8 @@ class Federation:
 
     def member(self, index: int) -> federation_document.Member | None:
         """Return the member with this index, None if there is none."""
-        if 0 <= index < self.size:
-            return self.document.members[index]
-        return None
+        members = self.document.members
+        return members[index] if 0 <= index < len(members) else None
 
     def index_of_vote_key(self, vote_key: bytes) -> int | None:
         """Return the index of the member with this vote key, or None."""

@@ -38,8 +38,9 @@ class Oracle:
         #: height -> (digest, by whom first)
         self._decided: dict[int, tuple[bytes, str]] = {}
         self._where: dict[bytes, int] = {}
-        #: (height, header, certificate) that correct members have stored
-        self._certified: dict[tuple[int, bytes, bytes], None] = {}
+        #: (height, digest, certificate) that correct members have stored,
+        #: with the digest of the federation that the header names
+        self._certified: dict[tuple[int, bytes, bytes], bytes] = {}
 
     def committed(self, member, outcome: application.Outcome,
                   proof: bytes) -> None:
@@ -60,7 +61,8 @@ class Oracle:
                 raise Unsafe(
                     f'transaction {one.txid.hex()[:8]} is committed at '
                     f'{self._where[one.txid]} and at {height}')
-        self._certified[height, block.header_bytes, proof] = None
+        self._certified[height, block.digest, proof] = (
+            block.header.federation)
 
     def check(self, *, offline: bool) -> None:
         """Raise :class:`Unsafe` unless all that was committed is one chain.
@@ -85,13 +87,11 @@ class Oracle:
         documents = {world.made.federation.digest: world.made.federation}
         for epoch in world.epochs:
             documents[epoch.digest] = epoch
-        for height, header, proof in self._certified:
-            named = certificate.read_header(world.h, header).federation
+        for (height, digest, proof), named in self._certified.items():
             try:
-                if not proof:
-                    raise errors.BadCertificate('there is none')
-                certificate.certify(world.h, world.provider,
-                                    documents[named], header, proof)
+                certificate.check_certificate(
+                    world.h, world.provider, documents[named], height,
+                    digest, proof)
             except errors.LedgerError as exc:
                 raise Unsafe(f'height {height} is committed without a valid '
                              f'certificate: {exc.message}') from exc

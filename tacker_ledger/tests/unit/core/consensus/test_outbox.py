@@ -23,7 +23,7 @@ class TestOutbox(base.TestCase):
         self.out.refuse(2, 7, 0, errors.BadBlock('why'))
         self.assertEqual([
             effects.Send(ping),
-            effects.Persist(1, 7, (messages.encode(pong),)),
+            effects.Persist(1, 7, (pong,)),
             effects.Send(pong, 3),
             effects.Refused(2, 7, 0, 'bad-block', 'why')], self.out.take())
         self.assertEqual([], self.out.take())
