@@ -12,6 +12,7 @@ import sys
 from tacker_ledger.cmd import manage_certificates
 from tacker_ledger.cmd import manage_backup
 from tacker_ledger.cmd import manage_chain
+from tacker_ledger.cmd import manage_evidence
 from tacker_ledger.cmd import manage_federation
 from tacker_ledger.cmd import manage_index
 from tacker_ledger.cmd import manage_member_keys
@@ -44,6 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     manage_backup.add_parsers(groups)
     manage_index.add_parsers(groups)
     manage_chain.add_parsers(groups)
+    manage_evidence.add_parsers(groups)
     return parser
 
 
