@@ -4,6 +4,7 @@
 import uuid
 
 from oslo_log import log as logging
+import oslo_messaging
 import sqlalchemy as sa
 
 from tacker_ledger import conf as conf_module
@@ -141,3 +142,82 @@ class TestRpc(base.TestCase):
             return bool(client.transaction(written.txid))
         except errors.NotFound:
             return False
+
+
+class Heard:
+    """Keeps notifications of every priority."""
+
+    def __init__(self):
+        self.events = []
+
+    def info(self, context, publisher_id, event_type, payload, metadata):
+        self.events.append(('info', publisher_id, event_type, payload))
+
+    def error(self, context, publisher_id, event_type, payload, metadata):
+        self.events.append(('error', publisher_id, event_type, payload))
+
+    def payloads(self, event_type):
+        """Return (priority, payload) of one type."""
+        return [(priority, payload) for priority, _, event, payload
+                in self.events if event == event_type]
+
+
+class TestNotifications(base.TestCase):
+    TIMEOUT_SCALE = 10
+
+    def listen(self, url, topic):
+        conf = conf_module.make_conf(
+            [], groups=(), register=(logging.register_options,
+                                     messaging.register_options))
+        conf.set_override('transport_url', url)
+        transport = oslo_messaging.get_notification_transport(conf)
+        self.addCleanup(transport.cleanup)
+        heard = Heard()
+        listener = oslo_messaging.get_notification_listener(
+            transport, [oslo_messaging.Target(topic=topic)], [heard],
+            executor='threading')
+        listener.start()
+        self.addCleanup(listener.wait)
+        self.addCleanup(listener.stop)
+        return heard
+
+    def test_a_view_change_and_a_lost_quorum_by_rabbitmq(self):
+        url = self.require_part('rabbitmq')['transport_url']
+        # a name of its own: other tests share the broker
+        topic = f'ledger-{uuid.uuid4().hex[:12]}'
+        heard = self.listen(url, topic)
+        with federation.Federation(4, options={
+                'DEFAULT': {'transport_url': url},
+                'oslo_messaging_notifications': {'topics': topic}
+                }) as members:
+            leader = members.status(0)['leader']
+            other, third = [index for index in range(4)
+                            if index != leader][:2]
+            members.kill(leader)
+            written = authors.Author(members.h).template()
+            result, = members.submit(other, written.submission)
+            self.assertTrue(result.accepted, result)
+            members.wait_until(lambda: heard.payloads(
+                'vnf_ledger.view_change.end'), 60.0, 'the change is told')
+            (priority, payload), *_ = heard.payloads(
+                'vnf_ledger.view_change.end')
+            self.assertEqual(
+                ('info', '1.0', members.h.chain_id.hex(),
+                 f'node-{payload["leader"]}'),
+                (priority, payload['payload_version'], payload['chain_id'],
+                 payload['leader_name']))
+            self.assertGreater(payload['height'], 0)
+            self.assertTrue(heard.payloads('vnf_ledger.view_change.start'))
+            self.assertIn(f'tacker-ledger-node.{payload["reporter"]}',
+                          [event[1] for event in heard.events])
+            members.kill(third)
+            members.wait_until(lambda: heard.payloads(
+                'vnf_ledger.no_quorum.start'), 60.0, 'the loss is told')
+            (priority, payload), *_ = heard.payloads(
+                'vnf_ledger.no_quorum.start')
+            self.assertEqual(
+                ('error', {'connected': 2, 'quorum': 3}),
+                (priority, payload['details']))
+            members.start(leader)
+            members.wait_until(lambda: heard.payloads(
+                'vnf_ledger.no_quorum.end'), 60.0, 'the end is told')

@@ -60,6 +60,39 @@ class TestProfile(CliCase):
         self.assertEqual(4, len(self.tenant('node', 'list', '--no-status',
                                             auth=())))
 
+    def test_a_node_is_shown(self):
+        """What it says of itself, without a token and without secrets."""
+        shown = self.tenant('node', 'show', 'node-2', auth=())
+        self.assertEqual(
+            (2, 'node-2', 'up', True, '', 3, 0), tuple(shown[name] for name
+            in ('member', 'name', 'state', 'voting', 'not_voting', 'peers_up',
+                'first_body')))
+        self.assertIn('node-3: up, height', shown['peers'])
+        self.assertIn(shown['leader'], [f'node-{index}'
+                                        for index in range(4)])
+        self.assertNotIn('refused', shown)
+        self.assertEqual(shown['instance'],
+                         self.tenant('node', 'show', '2')['instance'])
+        self.assertEqual('not-found', self.tenant.refused(
+            'node', 'show', 'node-9'))
+        row = self.tenant('node', 'list', '--long')[2]
+        self.assertEqual(
+            (self.members.url(2), True, 0, shown['node_key']),
+            tuple(row[name] for name in ('url', 'voting', 'evidence',
+                                         'node_key')))
+
+    def test_what_operators_see(self):
+        shown = self.tenant.operator('node', 'status', 'show')
+        self.assertEqual(('node-0', 'up', True),
+                         (shown['name'], shown['state'], shown['voting']))
+        self.assertRegex(shown['expiries'], r'certificate: .* in 3649 days')
+        self.assertEqual(
+            ['node-1', 'node-2', 'node-3'],
+            [row['name'] for row in self.tenant.operator(
+                'node', 'peer', 'list') if row['is_up']])
+        self.assertEqual([], self.tenant.operator(
+            'node', 'evidence', 'list', '--long'))
+
     def test_other_nodes_for_once(self):
         url = self.members.url(2)
         rows = self.tenant('node', 'list', nodes=url)
