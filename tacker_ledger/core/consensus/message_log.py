@@ -92,6 +92,16 @@ class MessageLog:
         self.blocks.setdefault(block.digest, block)
         self._know(block.digest)
 
+    def is_signed(self, message: messages.PrePrepare) -> bool:
+        """Return whether its member signed a proposal; it is not parsed.
+
+        :raises Malformed: it begins with no header
+        """
+        digest = block_module.header_digest(
+            self._h, block_module.peek_header(message.block))
+        return self._verify(message.KIND, message.view, message.member,
+                            digest, message.signature)
+
     def add_proposal(self, message: messages.PrePrepare,
                      block: block_module.Block, *, trusted: bool = False
                      ) -> bool:

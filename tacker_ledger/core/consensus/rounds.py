@@ -134,6 +134,8 @@ class Round:
                 and held.message.signature == message.signature):
             return
         try:
+            if not self.log.is_signed(message):
+                return
             block = block_module.Block.from_bytes(self._ledger.h,
                                                   message.block)
             if block.header.height != message.height:
@@ -141,7 +143,7 @@ class Round:
         except errors.LedgerError as exc:
             self._refuse_leader(exc)
             return
-        self.log.add_proposal(message, block)
+        self.log.add_proposal(message, block, trusted=True)
 
     def hear_body(self, message: messages.Body, member: int) -> None:
         """Take a block that was asked for."""

@@ -96,6 +96,29 @@ def header_digest(h: hashing.Hasher, header_bytes: bytes) -> bytes:
     return h.hash(hashing.Tag.BLOCK, header_bytes)
 
 
+def peek_header(raw: bytes) -> bytes:
+    """Return the encoded header of an encoded block, nothing checked.
+
+    A block may be 8 MiB: who signed its header can be asked first.
+
+    :raises Malformed: there is none where it should be
+    """
+    # an array of three, an integer below 24, a byte string
+    lead = raw[2] if len(raw) > 4 and raw[0] == 0x83 and raw[1] < 24 else 0
+    if 0x40 <= lead < 0x58:
+        start, size = 3, lead - 0x40
+    elif lead == 0x58:
+        start, size = 4, raw[3]
+    elif lead == 0x59:
+        start, size = 5, int.from_bytes(raw[3:5], 'big')
+    else:
+        raise errors.Malformed('no header where a block begins')
+    header = raw[start:start + size]
+    if not 0 < len(header) == size <= limits.HEADER_MAX_BYTES:
+        raise errors.Malformed('no header where a block begins')
+    return header
+
+
 class _CreatedDocument(Protocol):
     @property
     def created_ms(self) -> int: ...

@@ -7,6 +7,7 @@ from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import evidence
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
+from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate
 from tacker_ledger.tests import base
 from tacker_ledger.tests import federations
@@ -272,8 +273,23 @@ class TestRefusals(base.TestCase):
         ledger = ledgers.Ledger(self.ours.made)
         ledger.commit()
         block = ledger.propose().block
-        message = dataclasses.replace(self.ours.proposal(0, block), height=1)
+        message = dataclasses.replace(
+            self.ours.proposal(0, block), height=1, signature=self.ours.sign(
+                0, messages.PrePrepare.KIND, 1, 0, block.digest))
         self.assertEqual(['bad-block'], self.refused(message))
+
+    def test_what_is_not_signed_is_not_parsed(self):
+        """It may be 8 MiB, and be sent as often as its leader likes."""
+        good = self.ours.proposal(0, self.ours.block(['one']))
+        parsed = []
+        self.patch(block_module.Block, 'from_bytes', lambda *arguments: (
+            parsed.append(arguments)))
+        for wrong in (dataclasses.replace(good, signature=bytes(64)),
+                      dataclasses.replace(good, view=0, height=1,
+                                          block=self.ours.block(
+                                              ['two']).to_bytes())):
+            self.assertEqual([], self.refused(wrong))
+        self.assertEqual([], parsed)
 
     def test_a_wrong_state_root(self):
         block = self.ours.block(['one'])

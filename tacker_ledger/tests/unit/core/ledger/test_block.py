@@ -116,6 +116,32 @@ class TestBlock(base.TestCase):
         self.assertRaises(errors.TooLarge, block.Block.from_bytes, H,
                           bytes(limits.BLOCK_MAX_BYTES + 1))
 
+    def test_the_header_alone(self):
+        raw = BLOCK.to_bytes()
+        self.assertEqual(BLOCK.header_bytes, block.peek_header(raw))
+        # of a block that is cut off behind it too
+        self.assertEqual(BLOCK.header_bytes, block.peek_header(
+            raw[:len(BLOCK.header_bytes) + 5]))
+        for size in (1, 23, 24, 255, 256):
+            self.assertEqual(bytes(size), block.peek_header(
+                codec.encode((1, bytes(size), RAWS))))
+        for wrong in (b'', b'\x83', raw[:4], raw[:40], b'\x82' + raw[1:],
+                      codec.encode((1, b'', RAWS)),
+                      codec.encode((1, bytes(257), RAWS)),
+                      codec.encode((1, 'text', RAWS)),
+                      codec.encode((1, 7, RAWS)),
+                      codec.encode((99, BLOCK.header_bytes, RAWS))):
+            self.assertRaises(errors.Malformed, block.peek_header, wrong)
+
+    @settings(max_examples=100)
+    @given(st.binary(max_size=300))
+    def test_the_header_of_anything(self, raw):
+        try:
+            found = block.peek_header(raw)
+        except errors.Malformed:
+            return
+        self.assertIn(found, raw)
+
     def test_transactions_that_are_none(self):
         raws = (RAWS[0], b'junk')
         made = block.Block.assembled(
