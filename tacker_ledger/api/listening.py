@@ -8,6 +8,7 @@ door that would speak it to others refuses to start and names the option.
 import asyncio
 import contextlib
 import ipaddress
+import os
 import resource
 import socket
 import ssl
@@ -28,6 +29,8 @@ STOP_SECONDS = 1
 OTHER_FILES_COUNT = 1024
 _BACKLOG_COUNT = 4096
 _ALPN = ['http/1.1']
+#: How often the files of a certificate are looked at.
+RELOAD_SECONDS = 5.0
 
 
 def is_loopback(host: str) -> bool:
@@ -41,19 +44,67 @@ def is_loopback(host: str) -> bool:
         return host == 'localhost'
 
 
-def tls_context(group: str, certificate_file: str, key_file: str
-                ) -> ssl.SSLContext:
+class Context(ssl.SSLContext):
+    """A server's context whose certificate can be renewed.
+
+    Connections that are there live on; new ones use what is loaded.
+    """
+
+    _files = ('', '')
+    _marks: tuple[object, ...] = ()
+
+    def use(self, certificate_file: str, key_file: str) -> None:
+        """Load a certificate and its key.
+
+        :raises OSError: a file is missing
+        :raises SSLError: they do not belong together; what was loaded stays
+        """
+        marks = _marks(certificate_file, key_file)
+        # tried out first: half of a new pair must not replace a whole one
+        for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self):
+            # an empty password: an encrypted key is refused, nobody is asked
+            context.load_cert_chain(certificate_file, key_file, password='')
+        self._files = certificate_file, key_file
+        self._marks = marks
+
+    def refresh(self) -> None:
+        """Load the files again if they have changed."""
+        if _marks(*self._files) == self._marks:
+            return
+        try:
+            self.use(*self._files)
+        except (OSError, ssl.SSLError) as error:
+            LOG.error('The certificate of a door is not read again: %s: %s',
+                      self._files[0], error)
+        else:
+            LOG.info('The certificate of a door is read again: %s',
+                     self._files[0])
+
+
+def _marks(*paths: str) -> tuple[object, ...]:
+    """Return what changes when a file is written or replaced."""
+    found: list[object] = []
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+def tls_context(group: str, certificate_file: str, key_file: str) -> Context:
     """Return the server's side of TLS: 1.3 and nothing older.
 
     :param group: of the options, for the error
     :raises BadOption: a file is missing or they do not belong together
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = Context(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(_ALPN)
     try:
-        # an empty password: an encrypted key is refused, nobody is asked
-        context.load_cert_chain(certificate_file, key_file, password='')
+        context.use(certificate_file, key_file)
     except (OSError, ssl.SSLError) as error:
         raise conf_module.bad('certificate_file', group,
                               f'{certificate_file}, {key_file}: {error}'
@@ -108,7 +159,7 @@ class Listener:
     """
 
     def __init__(self, application: Any, group: str, options: Any,
-                 context: ssl.SSLContext | None,
+                 context: Context | None,
                  bounds: http_protocol.Bounds,
                  keep_alive_seconds: int) -> None:
         self._group = group
@@ -126,6 +177,7 @@ class Listener:
                 None if context is None else lambda *_args: context))
         self._server = _Server(self._config)
         self._task: asyncio.Task[None] | None = None
+        self._fresh: asyncio.Task[None] | None = None
         self.port = 0
 
     @property
@@ -150,7 +202,15 @@ class Listener:
                 self._task.result()
                 raise errors.LedgerError('The HTTP server ended at start.')
             await asyncio.sleep(0.005)
+        if self._context is not None:
+            self._fresh = asyncio.create_task(self._keep_fresh(self._context))
         LOG.info('Listening at %s', self.url)
+
+    @staticmethod
+    async def _keep_fresh(context: Context) -> None:
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            context.refresh()
 
     def _bind(self) -> socket.socket:
         try:
@@ -169,6 +229,8 @@ class Listener:
 
     async def stop(self) -> None:
         """Take no more connections; return when those open have ended."""
+        if self._fresh is not None:
+            self._fresh.cancel()
         self._server.should_exit = True
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)

@@ -45,6 +45,8 @@ async def serve(conf: Any) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    # what the node is told so is looked at here all the time
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     seeds = functools.partial(identity.answer_seeds, conf)
     signer = answers.Signer(seeds()[0], reread=seeds)
     client = localsocket.LocalClient(socket_file(conf))

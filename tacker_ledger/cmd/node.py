@@ -79,6 +79,8 @@ def _sink(conf: Any, own: identity.NodeIdentity,
 async def _serve_one(node: service.Node, conf: Any,
                      ended: asyncio.Event) -> bool:
     """Run one node; return whether another one should follow."""
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGHUP, node.membership.reload)
     starting = asyncio.create_task(_start(node, conf))
     stopping = asyncio.create_task(ended.wait())
     mending = asyncio.create_task(

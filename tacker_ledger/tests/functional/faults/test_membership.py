@@ -3,8 +3,13 @@
 
 from collections.abc import Iterator
 import contextlib
+import os
+import signal
+import ssl
 import threading
 import time
+
+from cryptography import x509
 
 from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.node import query
@@ -164,7 +169,7 @@ class TestMembership(base.TestCase):
                            for index in stays])
         # it serves reads, says why it does no more, and takes no writes
         found = members.status(0)
-        self.assertEqual(['removed'], [
+        self.assertEqual(['not-a-member'], [
             one['code'] for one in found['conditions']
             if one['stops_voting']])
         result, = members.submit(0, authors.Author(
@@ -206,6 +211,62 @@ class TestMembership(base.TestCase):
             [member.name for member in reader.federation().members])
         members.manage('chain', 'verify', str(members.data(sleeper)),
                        '--federation', str(members.genesis_file))
+
+    def test_everything_is_renewed_under_load(self):
+        """Certificates, then the CA: no commit fails, no node restarts."""
+        members = self.make()
+        everybody = [0, 1, 2, 3]
+        pids = [members.pid(index) for index in everybody]
+        load = Load(members, everybody)
+        before = [self.serial(members, index) for index in everybody]
+        with load.flowing():
+            members.command('renew', '--directory', members.directory)
+            self._shown(members, everybody, before)
+            for step in ('make', 'use', 'finish'):
+                before = [self.serial(members, index)
+                          for index in everybody]
+                members.command('renew', '--directory', members.directory,
+                                '--new-ca', step)
+                if step == 'use':
+                    self._shown(members, everybody, before)
+                self._read_again(members, everybody)
+            # a link made from now on has to be by the new CA alone
+            members.stop(3)
+            members.start(3)
+            members.wait_voting(everybody)
+            members.wait_until(lambda: all(
+                members.status(index)['peers_up'] == 3
+                for index in everybody), what='all links are up again')
+        self.assertEqual(pids[:3], [members.pid(index) for index in (0, 1, 2)])
+        self.assertEqual([], [one for one in load.refused if one.code not in (
+            'no-quorum', 'busy', 'shutting-down')])
+        self.assert_all_committed(members, load, 0)
+
+    def serial(self, members, index):
+        """Return the serial number of the certificate at a node's door."""
+        host, port = members.url(index).rpartition('/')[2].split(':')
+        pem = ssl.get_server_certificate((host, int(port)), timeout=10)
+        return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+    def _shown(self, members, nodes, before):
+        """Wait until doors show other certificates than before."""
+        for index in nodes:
+            members.wait_until(
+                lambda index=index: self.serial(
+                    members, index) != before[index],
+                what=f'the door of node {index} shows its new certificate')
+
+    def _read_again(self, members, nodes):
+        """Wait until the nodes' links use what lies there now."""
+        counts = {index: members.log(index).count('are read again; new')
+                  for index in nodes}
+        for index in nodes:
+            os.kill(members.pid(index), signal.SIGHUP)
+        for index in nodes:
+            members.wait_until(
+                lambda index=index: members.log(index).count(
+                    'are read again; new') > counts[index],
+                what=f'node {index} has read its files again')
 
     def test_a_stolen_issuing_key_is_replaced(self):
         """The thief's documents count no more, and alone never did."""
