@@ -140,6 +140,15 @@ class Greeter:
         self._unverified.difference_update(again)
         return again
 
+    def is_ahead(self, member: int) -> bool:
+        """Return whether a peer knows of epochs that we have yet to reach.
+
+        What it showed could not be looked at, so that it holds us counts
+        for nothing: we may have forgotten votes that it has seen.
+        """
+        return (member in self._unverified
+                and self._epochs.get(member, 0) > self._federation.epoch)
+
     @property
     def _h(self) -> hashing.Hasher:
         return self._application.h

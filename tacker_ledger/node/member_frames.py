@@ -109,7 +109,8 @@ class MemberFrames:
         node.sync.connected(member)
         if member >= peers.GUEST_FIRST:
             return
-        node.claim.up(member, node.claim.offer())
+        if node.membership.counts(member):
+            node.claim.up(member, node.claim.offer())
         node.registry.connected(member)
         node.holdings.connected(member)
         node.voting.update()
@@ -125,6 +126,7 @@ class MemberFrames:
         self._node.snapshots.forget(member)
         self._node.voting.update()
         if self._node.consensus.started:
+            self._node.consensus.engine.disconnected(member)
             self._node.intake.lost(member)
 
     def on_fault(self, member: int, error: errors.LedgerError) -> None:

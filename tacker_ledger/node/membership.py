@@ -64,6 +64,10 @@ class Membership:
         """Return the own vote keys that bind this member."""
         return self._identity.keys_in(self._federation)
 
+    def counts(self, member: int) -> bool:
+        """Return whether it matters that a peer holds this process."""
+        return self._greeter is None or not self._greeter.is_ahead(member)
+
     # The links
 
     def make_hub(self) -> peers.PeerHub:

@@ -104,6 +104,28 @@ class TestGreeter(GreetingCase):
         self.assertRaises(errors.Busy, greeter.check_answer, 1, NONCE,
                           nobody)
 
+    def test_a_peer_of_a_later_epoch_counts_when_it_can_be_verified(self):
+        """What it knows about us may be under keys that we lack yet."""
+        ours = self.greeter(0)
+        rotated = greeting.Greeter(
+            self.ledger.application, federations.PROVIDER,
+            instances.Claim(instance(1)), 1, b's' * 32, lambda about: None)
+        answer = rotated.answer(0, link.Greeting(instance(0), NONCE),
+                                instance(0))
+        hello = messages.decode(self.greeter(1).hello(NONCE))
+        ours.read_hello(1, messages.encode(hello))
+        self.assertRaises(errors.BadSignature, ours.check_answer, 1, NONCE,
+                          answer)
+        ours.read_hello(1, messages.encode(
+            dataclasses.replace(hello, epoch=1)))
+        self.assertIsNone(ours.check_answer(1, NONCE, answer))
+        self.assertTrue(ours.is_ahead(1))
+        self.assertFalse(ours.is_ahead(2))
+        # the same process under the key that we know
+        self.assertIsNotNone(ours.check_answer(1, NONCE, self.greeter(
+            1).answer(0, link.Greeting(instance(0), NONCE), instance(0))))
+        self.assertFalse(ours.is_ahead(1))
+
     def test_what_is_too_large_is_not_shown(self):
         greeter = greeting.Greeter(
             self.ledger.application, federations.PROVIDER,
