@@ -20,7 +20,8 @@ The driver's contract:
    all members know is passed over (``request_timers``).  ``RequestExpired`` is reported while a transaction that
    all members know is passed over (``request_timers``).
 5. Messages may be lost, doubled, delayed and reordered.  ``PeerConnected``
-   is reported whenever frames can be sent to a member again.
+   is reported whenever frames can be sent to a member again, ``PeerLost``
+   when they cannot.
 6. ``member`` of ``Received`` is whom the connection authenticates, counted
    in the federation in force for the height in flight.
 """
@@ -119,6 +120,13 @@ class BlockCommitted(Event):
 @dataclasses.dataclass(frozen=True, slots=True)
 class PeerConnected(Event):
     """Frames can be sent to a member from now on."""
+
+    member: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PeerLost(Event):
+    """The link to a member is down."""
 
     member: int
 

@@ -5,7 +5,7 @@ It runs from the moment that there is something to decide, and otherwise to
 somewhat after the next heartbeat is due.  After a view was left it runs
 again only when a quorum asks for the next one, so that members who hurry
 ahead wait for the others; each failed view has twice the time of the one
-before.
+before.  A leader whose link is down has a fraction of it, to come back.
 """
 
 from tacker_ledger.core.consensus import effects
@@ -16,6 +16,14 @@ from tacker_ledger.core.consensus import timeouts as timeouts_module
 IDLE = 'idle'
 WORKING = 'working'
 CHANGING = 'changing'
+LOST = 'lost'
+#: Why a view is left when the timer runs down.
+REASONS = {IDLE: 'no heartbeat came in time',
+           WORKING: 'nothing was decided in time',
+           LOST: 'the link to its leader is down',
+           CHANGING: 'it did not begin in time'}
+#: Part of its time that a leader has whose link is down.
+_LOST_DIVISOR = 4
 
 
 class Pacemaker:
@@ -32,6 +40,19 @@ class Pacemaker:
         #: (height, view, phase) that the timer was set for.
         self._set_for: tuple[int, int, str] | None = None
         self._working_since_ms: int | None = None
+        self._lost: set[int] = set()
+
+    def lost(self, member: int) -> None:
+        """The link to a member is down."""
+        self._lost.add(member)
+
+    def found(self, member: int) -> None:
+        """The link to a member is up again."""
+        self._lost.discard(member)
+
+    def epoch_ended(self) -> None:
+        """Indices mean other members from now on."""
+        self._lost.clear()
 
     @property
     def phase(self) -> str:
@@ -50,6 +71,8 @@ class Pacemaker:
                 self.stop()
                 return
             phase = CHANGING
+        elif current.leader in self._lost:
+            phase = LOST
         elif work or current.in_flight:
             phase = WORKING
             if self._working_since_ms is None:
@@ -63,6 +86,8 @@ class Pacemaker:
         delay_ms = self._timeouts.after(current.views.failed)
         if phase == IDLE:
             delay_ms += heartbeat_ms
+        elif current.leader in self._lost:
+            delay_ms //= _LOST_DIVISOR
         self._out.set_timer(effects.TIMER_VIEW, delay_ms)
 
     def stop(self) -> None:

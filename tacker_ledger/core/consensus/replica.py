@@ -120,11 +120,6 @@ class Replica:
         return self._round.leader
 
     @property
-    def is_leader(self) -> bool:
-        """Whether we lead the present view."""
-        return self._round.member == self._round.leader
-
-    @property
     def prepared(self) -> messages.PreparedCertificate | None:
         """What we saw prepared at this height, if anything."""
         return self._round.prepared
@@ -185,7 +180,10 @@ class Replica:
                 if self._round.views.active:
                     self._round.fault = (
                         f'it passes over transaction {event.txid.hex()}')
+            case effects.PeerLost():
+                self._pace.lost(event.member)
             case effects.PeerConnected():
+                self._pace.found(event.member)
                 self._where.say(self._round, event.member)
                 if self.may_vote:
                     self._round.send_own(event.member)
@@ -256,10 +254,7 @@ class Replica:
                 # What waits can be in no block: nobody is to blame.
                 self._proposals.forget()
                 return
-        reasons = {pacemaker.IDLE: 'no heartbeat came in time',
-                   pacemaker.WORKING: 'nothing was decided in time',
-                   pacemaker.CHANGING: 'it did not begin in time'}
-        self._leave(self.view + 1, reasons[phase])
+        self._leave(self.view + 1, pacemaker.REASONS[phase])
 
     def _leave(self, view: int, reason: str) -> None:
         self._proposals.stop()
@@ -325,6 +320,7 @@ class Replica:
         self._memory.remember(self._round, self._ledger)
         if self.federation != self._ledger.federation:
             self._where.epoch_ended(self.federation)
+            self._pace.epoch_ended()
         self._enter(event.view if here or event.view else self._first_view())
         for message in self._memory.take_early():
             self._received(message, message.member)
@@ -439,7 +435,10 @@ class Replica:
         if message.member != member:
             self._refuse_forged(message, member)
         elif message.height < self.height:
-            self._received_late(message, member)
+            news, records = self._memory.is_late_news(message)
+            self._out.accuse(records)
+            if not news:
+                self._where.say(self._round, member)
         elif message.height == self.height:
             follows = self._round.hear(message)
             self._arm_retransmit()
@@ -455,14 +454,6 @@ class Replica:
                 self._memory.keep_early(message)
             self._arm_retransmit()
         return follows
-
-    def _received_late(self, message: messages.AnyVote, member: int
-                       ) -> None:
-        """A vote for a height that is over: is its sender left behind?"""
-        news, records = self._memory.is_late_news(message)
-        self._out.accuse(records)
-        if not news:
-            self._where.say(self._round, member)
 
     def _received_status(self, message: messages.Status, member: int
                          ) -> None:

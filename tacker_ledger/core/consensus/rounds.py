@@ -153,13 +153,13 @@ class Round:
         try:
             block = block_module.Block.from_bytes(self._ledger.h,
                                                   message.block)
-            if (block.header.height != self.height
-                    or not block.digest.startswith(wanted[0])):
-                raise errors.BadBlock('not the block that was asked for')
         except errors.LedgerError as exc:
             self._out.refuse(member, self.height, self.view, exc)
             return
-        self.log.add_block(block)
+        # another one answers what was asked for before
+        if (block.header.height == self.height
+                and block.digest.startswith(wanted[0])):
+            self.log.add_block(block)
 
     def wanted(self) -> tuple[bytes, list[int]] | None:
         """Return the prefix of a block to ask for, and who has it."""

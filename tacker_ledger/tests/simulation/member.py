@@ -154,6 +154,7 @@ class Member:
         self._life = None
         for timer in self._timers.values():
             timer.cancel()
+        self.world.ended(self)
 
     @property
     def index(self) -> int | None:
@@ -305,6 +306,13 @@ class Member:
                 for process in self._homes[index]:
                     self.network.send(self.process, process, message)
 
+    def disconnected(self, process: int) -> None:
+        """The link to another process is down."""
+        sender = self._index_of.get(process) if self.running else None
+        if sender is not None:
+            self.catch(catch_up.LinkDown(sender))
+            self.drive(effects.PeerLost(sender))
+
     def connected(self, process: int) -> None:
         """The link to another process is up."""
         sender = self._index_of.get(process)
@@ -316,7 +324,7 @@ class Member:
 
     def drive(self, event: effects.Event) -> None:
         """Give the replica an event, now or when it has time."""
-        if self._appending:
+        if self._appending or not self.running:
             self._inbox.append(event)
             return
         if self.world.observed:
@@ -422,10 +430,15 @@ class Member:
             return
         self._appending = False
         waiting, self._inbox = self._inbox, []
+        before = self._directory
         self._moved(effect.outcome.block.header.height, effect.view)
         self.catch(catch_up.HeadMoved())
         for event in waiting:
-            self.drive(event)
+            if self._directory is before or not isinstance(
+                    event, effects.Received | effects.PeerConnected
+                    | effects.PeerLost):
+                self.drive(event)
+            # else its index means another member now; it is said again
 
     def _store(self, outcome: application.Outcome, certificate: bytes
                ) -> None:

@@ -110,6 +110,10 @@ class Network:
         for link in itertools.product(froms, self._ports):
             self._slow[link] = delay_us
 
+    def is_blocked(self, sender: int, to: int) -> bool:
+        """Return whether a link loses everything."""
+        return (sender, to) in self._blocked
+
     def is_cut(self, process: int) -> bool:
         """Return whether a process hears nobody."""
         others = [other for other in self._ports if other != process]

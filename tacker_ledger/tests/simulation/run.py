@@ -57,7 +57,7 @@ class Run:
 
     def some(self, items: Iterable, count: int) -> list:
         """Return so many of some things, as chance picks them."""
-        return self.draw.sample(sorted(items), count)
+        return self.draw.sample(list(items), count)
 
     def between(self, low: float, high: float) -> float:
         """Return a number between two, as chance picks it."""

@@ -34,6 +34,8 @@ from tacker_ledger.tests.simulation import stub
 #: When every simulation begins.
 EPOCH_MS = ledgers.START_MS
 _SENDERS = 5
+#: After how long others notice that a process has ended.
+_CLOSING_US = 1_000
 _MADE_MAX_COUNT = 4096
 
 
@@ -147,15 +149,35 @@ class Simulation:
                 self.members[process].connected(other.process)
                 other.connected(process)
 
+    def ended(self, member: member_module.Member) -> None:
+        """Hear that a process has ended: its links are closed."""
+        for other in self.members:
+            if other is not member:
+                self.clock.post(_CLOSING_US, self._closed, other, member,
+                                member.starts)
+
+    def _closed(self, other: member_module.Member,
+                member: member_module.Member, starts: int) -> None:
+        if not member.running and member.starts == starts:
+            other.disconnected(member.process)
+
+    def sever(self) -> None:
+        """Let everybody notice which links carry nothing now."""
+        for one, other in itertools.permutations(self.members, 2):
+            if (self.network.is_blocked(one.process, other.process)
+                    or self.network.is_blocked(other.process, one.process)):
+                one.disconnected(other.process)
+
     def connect_all(self) -> None:
         """Tell everybody that all links are up."""
         for one, other in itertools.permutations(self.members, 2):
             one.connected(other.process)
 
     def restart(self, process: int) -> None:
-        """Start a process that has stopped, and connect it."""
-        self.members[process].start()
-        self.connect(process)
+        """Start a process if it has stopped, and connect it."""
+        if not self.members[process].running:
+            self.members[process].start()
+            self.connect(process)
 
     def heal(self) -> None:
         """End all that is wrong with links and start who has stopped."""

@@ -80,7 +80,7 @@ class TestNormalCase(base.TestCase):
         self.assertEqual([1, 2, 0, None], [
             member.replica.member for member in simulation.members])
         # Who leads now is the first of the new document.
-        self.assertTrue(simulation.members[2].replica.is_leader)
+        self.assertEqual(0, simulation.members[2].replica.leader)
         simulation.check()
 
     def test_a_wrong_clock_of_the_leader_is_noticed(self):

@@ -553,11 +553,12 @@ class TestBodies(base.TestCase):
 
     def test_wrong_bodies(self):
         self.ask()
-        for body, code in ((self.ours.block(['two']).to_bytes(),
-                            'bad-block'), (b'\x00', 'malformed')):
-            found = self.ours.hear(messages.Body(body), 0)
-            self.assertEqual([code], [
-                one.code for one in scene.only(found, effects.Refused)])
+        # it may be the answer to an earlier question
+        self.assertEqual([], self.ours.hear(messages.Body(
+            self.ours.block(['two']).to_bytes()), 0))
+        found = self.ours.hear(messages.Body(b'\x00'), 0)
+        self.assertEqual(['malformed'], [
+            one.code for one in scene.only(found, effects.Refused)])
 
     def test_a_body_nobody_asked_for(self):
         self.assertEqual([], self.ours.hear(
@@ -743,4 +744,4 @@ class TestFailures(base.TestCase):
         ours = scene.Scene(1, start=False)
         ours.step(effects.Start(view=5))
         self.assertEqual((5, 1), (ours.replica.view, ours.replica.leader))
-        self.assertTrue(ours.replica.is_leader)
+        self.assertEqual(ours.replica.member, ours.replica.leader)
