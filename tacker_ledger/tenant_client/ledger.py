@@ -226,8 +226,10 @@ class Ledger(asking.Asker):
                     txid, node=node,
                     wait_seconds=wait_seconds if not missing else 0)
                 if reply.body is not None:
-                    return self.judged(
+                    proven = self.judged(
                         reply, lambda one: self._in_block(one, txid))
+                    self._check_anchored(proven, reply.body[0][0])
+                    return proven
                 missing += 1
                 if missing >= needed:
                     return None
@@ -240,6 +242,21 @@ class Ledger(asking.Asker):
         if missing:
             return None
         raise asking.failure(failures)
+
+    def _check_anchored(self, proven: Proven, header: bytes) -> None:
+        """Raise unless the present state proves a transaction of the past.
+
+        :raises ForkedChain: only members of its time say that it was there
+        """
+        if not self._light.is_of_the_past(header):
+            return
+        one = proven.transaction
+        history = self.cid_history(one.content.cid)
+        if all(placed.transaction.txid != one.txid for placed in history):
+            raise errors.ForkedChain(
+                'The transaction stands in a block beside the chain: the '
+                'history of its CID does not hold it.', txid=one.txid.hex(),
+                height=proven.placed.height)
 
     def _in_block(self, reply: Reply, txid: bytes) -> Proven:
         (header, certificate), inclusion, raw = reply.body

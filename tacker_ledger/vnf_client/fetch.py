@@ -19,6 +19,7 @@ from tacker_ledger.core.configuration import clock as clock_module
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import certificate
+from tacker_ledger.core.ledger import identifiers
 from tacker_ledger.core.ledger import light_client
 from tacker_ledger.core.ledger import state_records
 from tacker_ledger.core.ledger import transaction as transaction_module
@@ -365,16 +366,41 @@ class Fetcher:
             transaction_module.verify_signature(
                 self._provider, self.light.h, found)
             height = self.light.certify(header, seal).height
+            of_the_past.append(self.light.is_of_the_past(header))
             return acceptance.Located((height, inclusion[0]), found)
+        of_the_past: list[bool] = []
         try:
-            return self._judged(
+            located = self._judged(
                 lambda node: self.client.transaction(txid, node=node), judge)
+            if not committed and of_the_past[-1]:
+                self._check_anchored(located)
+            return located
         except errors.NotFound:
             if committed:
                 raise errors.NoNode('No node shows a transaction that is '
                                     'proven to exist.',
                                     txid=txid.hex()) from None
             return None
+
+    def _check_anchored(self, located: acceptance.Located) -> None:
+        """Raise unless the present state proves a transaction of the past.
+
+        :raises ForkedChain: only members of its time say that it was there
+        """
+        one = located.transaction
+        key = identifiers.cid_state_key(self.light.h, one.content.cid)
+        value = self.state([key]).values[key]
+        found: list[bytes] = []
+        if value is not None:
+            record = state_records.CidRecord.from_bytes(value)
+            found = self.history(
+                key, (0, state_records.EMPTY_HEAD),
+                (record.history_count, record.history_head),
+                lambda step: step.transaction.txid)
+        if one.txid not in found:
+            raise errors.ForkedChain(
+                'The transaction stands in a block beside the chain.',
+                txid=one.txid.hex())
 
     def _head_height(self) -> int:
         return self.light.trusted.reference.height

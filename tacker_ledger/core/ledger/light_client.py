@@ -96,6 +96,16 @@ class LightClient:
         self.trusted = dataclasses.replace(self.trusted, head=found)
         return found
 
+    def is_of_the_past(self, header: bytes) -> bool:
+        """Return whether a certified header is under a document that ended.
+
+        Those who certified it may have left since: their keys could certify
+        other blocks of that time, which no later head commits to.  So what
+        is found in it counts only if the present state proves it too.
+        """
+        parsed = certificate_module.read_header(self._h, header)
+        return parsed.federation != self.trusted.federation.digest
+
     def advance_federation(self, raw: bytes,
                            inclusion: answer.InclusionFields, header: bytes,
                            certificate: bytes
@@ -162,7 +172,9 @@ class LightClient:
                           ) -> transaction.Transaction:
         """Return a transaction that is proven to stand in a block.
 
-        Its signature is not checked again: the members did.
+        Its signature is not checked again: the members did.  Whether that
+        block is on the chain is another question where the federation has
+        changed since: see :meth:`is_of_the_past`.
 
         :raises ProofError: block or place are not proven
         """
