@@ -4,10 +4,12 @@
 LMDB trusts its pages: a damaged one can end the process that walks over it
 by a signal.  So doubtful files are walked in a forked child, which says
 what it found through a pipe.  A child that dies without a word has found
-damage too.
+damage too.  The child ends with its parent: it holds the lock of the data
+directory, and the next process of the member must not wait for it.
 """
 
 from collections.abc import Callable
+import ctypes
 import json
 import os
 import resource
@@ -17,6 +19,7 @@ from typing import Any
 from tacker_ledger.core import errors
 
 _CHUNK_BYTES = 65536
+_PR_SET_PDEATHSIG = 1
 
 
 def run(function: Callable[[], Any]) -> Any:
@@ -30,9 +33,10 @@ def run(function: Callable[[], Any]) -> Any:
     :raises CorruptStore: the child was ended by a signal
     """
     source, sink = os.pipe()
+    own = os.getpid()
     child = os.fork()
     if not child:
-        _child(function, source, sink)
+        _child(function, source, sink, own)
     os.close(sink)
     said = b''
     with open(source, 'rb', buffering=0) as pipe:
@@ -51,10 +55,14 @@ def run(function: Callable[[], Any]) -> Any:
     return answer['result']
 
 
-def _child(function: Callable[[], Any], source: int, sink: int) -> None:
+def _child(function: Callable[[], Any], source: int, sink: int,
+           parent: int) -> None:
     """Never returns."""
     status = 1
     try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(status)  # it was faster
         os.close(source)
         # a signal for the child must not wake the parent's event loop
         signal.set_wakeup_fd(-1)
