@@ -8,7 +8,7 @@ from typing import Any
 
 from oslo_log import log as logging
 
-from tacker_ledger.node import quiet
+from tacker_ledger.transport import quiet
 
 LOG = logging.getLogger(__name__)
 

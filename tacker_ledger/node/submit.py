@@ -150,9 +150,10 @@ class NodeFacade(Protocol):
         ``node.conditions``).
 
         Held: ``bodies`` (``first``, ``last``), ``index_height``,
-        ``index_begins_at`` (it knows nothing below), ``index_problem``, ``storage_bytes``, ``evidence`` (``count``,
-        ``newest``), ``refused`` (``member``, ``name``, ``count``,
-        ``codes``), ``expiries`` (``what``, ``ends_ms``, ``days_left``).
+        ``index_begins_at`` (it knows nothing below), ``index_problem``,
+        ``storage_bytes``, ``evidence`` (``count``, ``newest``), ``refused``
+        (``member``, ``name``, ``count``, ``codes``), ``expiries``
+        (``what``, ``ends_ms``, ``days_left``).
 
         The process: ``admission``, ``instance``, ``version``,
         ``uptime_ms``, ``healthy`` and ``reason`` (empty when healthy).

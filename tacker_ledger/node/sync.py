@@ -19,6 +19,7 @@ from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
+from tacker_ledger.transport import quiet
 
 LOG = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Sync:
         self._idle.set()
         self._failure: errors.LedgerError | None = None
         self._reported = 0.0
+        self._quiet = quiet.Quiet(_REPORT_SECONDS)
 
     # What is heard
 
@@ -213,9 +215,13 @@ class Sync:
             case catch_up.FetchSnapshot():
                 self._task = asyncio.create_task(self._snapshot(effect))
             case catch_up.Distrust():
-                LOG.warning('Member %s is no good source of block %s: %s: '
-                            '%s', effect.member, effect.height, effect.code,
-                            effect.reason)
+                silent = self._quiet.say((effect.member, effect.code))
+                if silent is not None:
+                    LOG.warning(
+                        'Member %s is no good source of block %s, another '
+                        'one is asked: %s: %s%s', effect.member,
+                        effect.height, effect.code, effect.reason,
+                        quiet.also(silent))
             case catch_up.SetTimer():
                 self._cancel_timer()
                 self._timer = asyncio.get_running_loop().call_later(

@@ -20,9 +20,9 @@ from tacker_ledger.node import conditions
 from tacker_ledger.node import credentials
 from tacker_ledger.node import expiries as expiries_module
 from tacker_ledger.node import notices
-from tacker_ledger.node import quiet
 from tacker_ledger.node import status
 from tacker_ledger.node import submit
+from tacker_ledger.transport import quiet
 
 if TYPE_CHECKING:
     from tacker_ledger.node import service

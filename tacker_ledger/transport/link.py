@@ -24,9 +24,13 @@ from tacker_ledger.core import codec
 from tacker_ledger.core import errors
 from tacker_ledger.core import limits
 from tacker_ledger.transport import framing
+from tacker_ledger.transport import quiet
 from tacker_ledger.transport import tls
 
 LOG = logging.getLogger(__name__)
+
+#: A member that greets wrongly comes again and again.
+_QUIET = quiet.Quiet(30.0)
 
 #: A hello, which comes from somebody of whom only the node key is known.
 HELLO_MAX_BYTES = 1024
@@ -246,8 +250,10 @@ class Link(asyncio.Protocol):
             LOG.debug('Link to member %s: %s', self.member, error.message)
             self.close(f'{error.code}: {error.message}')
         except errors.LedgerError as error:
-            LOG.warning('Link to member %s: %s: %s', self.member,
-                        error.code, error.message)
+            silent = _QUIET.say((self.member, error.code))
+            if silent is not None:
+                LOG.warning('Link to member %s: %s: %s%s', self.member,
+                            error.code, error.message, quiet.also(silent))
             self.close(f'{error.code}: {error.message}')
 
     def _frame(self, frame: bytes) -> None:

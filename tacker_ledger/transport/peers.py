@@ -36,12 +36,15 @@ from tacker_ledger.core.consensus import instances
 from tacker_ledger.core import errors
 from tacker_ledger.core import limits
 from tacker_ledger.transport import link as link_module
+from tacker_ledger.transport import quiet
 
 LOG = logging.getLogger(__name__)
 
 _NONCE_BYTES = 16
 _FIRST_PAUSE_SECONDS = 0.05
 _CONNECT_SECONDS = 10.0
+#: Between two lines about one member's link.
+_LINE_SECONDS = 2.0
 #: Connections which have not greeted yet.
 _STRANGERS_MAX_COUNT = 64
 #: No member has this index or a higher one.
@@ -105,6 +108,7 @@ class PeerHub:
         self._errors: dict[int, str] = {}
         #: member -> the process last turned away, for the log.
         self._refused: dict[int, bytes] = {}
+        self._quiet = quiet.Quiet(_LINE_SECONDS)
         self._away_until = 0.0
         self._server: asyncio.Server | None = None
         self._listen_lock = asyncio.Lock()
@@ -310,8 +314,10 @@ class PeerHub:
         """Both sides have greeted."""
         self._strangers.discard(link)
         self._errors.pop(link.member, None)
-        LOG.info('Link to member %s is up, instance %s', link.member,
-                 link.instance.hex())
+        silent = self._quiet.say((link.member, 'up'))
+        if silent is not None:
+            LOG.info('Link to member %s is up, instance %s%s', link.member,
+                     link.instance.hex(), quiet.also(silent))
         self.handler.peer_up(link.member, link.instance)
 
     def link_lost(self, link: link_module.Link, reason: str) -> None:
@@ -323,7 +329,10 @@ class PeerHub:
                 self._errors[link.member] = reason
         if self._links.get(link.member) is link:
             del self._links[link.member]
-            LOG.info('Link to member %s is down: %s', link.member, reason)
+            silent = self._quiet.say((link.member, 'down'))
+            if silent is not None:
+                LOG.info('Link to member %s is down: %s%s', link.member,
+                         reason, quiet.also(silent))
             self.handler.peer_down(link.member)
 
     def _is_up(self, member: int) -> bool:

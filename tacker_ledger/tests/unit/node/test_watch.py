@@ -6,7 +6,9 @@ import json
 
 import jsonschema
 
+from tacker_ledger.api import microversion
 from tacker_ledger.api.schemas import status as schemas
+from tacker_ledger.api import shown
 from tacker_ledger.core.consensus import evidence
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
@@ -43,6 +45,8 @@ class WatchCase(test_service.NodeCase):
 
     async def codes(self, node):
         status = await node.facade.status()
+        self.assertEqual(status, shown.status(
+            status, microversion.MAXIMUM, to_operator=True))
         jsonschema.Draft202012Validator(schemas.OPERATOR_STATUS).validate(
             status)
         self.assertEqual(

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of lines that are not repeated too often."""
 
-from tacker_ledger.node import quiet
-from tacker_ledger.node import refusals
 from tacker_ledger.tests import base
+from tacker_ledger.transport import quiet
 
 
 class Clock:
@@ -44,26 +43,3 @@ class TestQuiet(base.TestCase):
     def test_what_is_added_to_a_line(self):
         self.assertEqual('', quiet.also(0))
         self.assertIn('7 more', quiet.also(7))
-
-
-class TestRefusals(base.TestCase):
-
-    def test_all_are_counted_few_are_said(self):
-        clock = Clock()
-        held = refusals.Refusals('node-{}'.format, clock)
-        with self.assertLogs(refusals.LOG.logger, 'WARNING') as logged:
-            for _ in range(500):
-                held.note(2, 'bad-signature', 'forged')
-            held.note(2, 'malformed', 'junk')
-            held.note(1, 'malformed', 'junk')
-            clock.now += 30.0
-            held.note(2, 'bad-signature', 'forged')
-        self.assertEqual(4, len(logged.output))
-        self.assertIn('node-2', logged.output[0])
-        self.assertIn('499 more', logged.output[-1])
-        self.assertEqual(
-            [{'member': 1, 'name': 'node-1', 'count': 1,
-              'codes': {'malformed': 1}},
-             {'member': 2, 'name': 'node-2', 'count': 502,
-              'codes': {'bad-signature': 501, 'malformed': 1}}],
-            held.records())
