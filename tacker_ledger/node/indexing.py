@@ -15,7 +15,7 @@ from tacker_ledger.node import query
 from tacker_ledger.storage import index as index_module
 from tacker_ledger.storage import rows
 
-_FILE = 'index.sqlite'
+FILE = 'index.sqlite'
 #: Of oslo.db's options, those that make an engine.
 _ENGINE_OPTIONS = (
     'sqlite_synchronous', 'mysql_sql_mode', 'connection_recycle_time',
@@ -35,7 +35,7 @@ def open_index(conf: Any) -> index_module.Index:
     :raises BadOption: ``[database] connection`` cannot be used
     """
     connection = conf.database.connection or 'sqlite:///' + os.path.join(
-        os.path.abspath(conf.node.data_directory), _FILE)
+        os.path.abspath(conf.node.data_directory), FILE)
     options = {name: conf.database[name] for name in _ENGINE_OPTIONS
                if name in conf.database}
     return index_module.Index(connection, **options)

@@ -46,9 +46,11 @@ MAY_IMPORT = {
                 'conf'),
     'tacker_driver': ('tenant_client', 'securelog.client', 'messaging',
                       'core', 'conf'),
+    # plays the clients of nodes that it starts, and makes their chains
+    'bench': ('core', 'conf', 'storage', 'transport', 'node', 'version'),
     'cmd': ('core', 'conf', 'policies', 'storage', 'keystore', 'transport',
             'bitcoin', 'messaging', 'node', 'vnf_client', 'tenant_client',
-            'securelog', 'api', 'osc', 'horizon', 'tacker_driver'),
+            'securelog', 'api', 'osc', 'horizon', 'tacker_driver', 'bench'),
 }
 
 #: Ours, but not for this area although the area above it is allowed.
