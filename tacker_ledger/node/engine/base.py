@@ -101,6 +101,9 @@ class Engine(Protocol):
     def connected(self, member: int) -> None:
         """Frames can be sent to a member again."""
 
+    def disconnected(self, member: int) -> None:
+        """The link to a member is down."""
+
     def voting(self, allowed: bool) -> None:
         """Say whether this process may sign."""
 

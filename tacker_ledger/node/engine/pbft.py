@@ -146,6 +146,10 @@ class PbftEngine:
         """See :meth:`base.Engine.connected`."""
         self._post(effects.PeerConnected(member))
 
+    def disconnected(self, member: int) -> None:
+        """See :meth:`base.Engine.disconnected`."""
+        self._post(effects.PeerLost(member))
+
     def voting(self, allowed: bool) -> None:
         """See :meth:`base.Engine.voting`."""
         self._post(effects.VotingChanged(allowed))
