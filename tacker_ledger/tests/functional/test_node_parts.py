@@ -4,7 +4,6 @@
 import uuid
 
 from oslo_log import log as logging
-import oslo_messaging
 import sqlalchemy as sa
 
 from tacker_ledger import conf as conf_module
@@ -170,11 +169,11 @@ class TestNotifications(base.TestCase):
             [], groups=(), register=(logging.register_options,
                                      messaging.register_options))
         conf.set_override('transport_url', url)
-        transport = oslo_messaging.get_notification_transport(conf)
+        transport = messaging.oslo_messaging.get_notification_transport(conf)
         self.addCleanup(transport.cleanup)
         heard = Heard()
-        listener = oslo_messaging.get_notification_listener(
-            transport, [oslo_messaging.Target(topic=topic)], [heard],
+        listener = messaging.oslo_messaging.get_notification_listener(
+            transport, [messaging.oslo_messaging.Target(topic=topic)], [heard],
             executor='threading')
         listener.start()
         self.addCleanup(listener.wait)

@@ -64,8 +64,9 @@ class TestProfile(CliCase):
         """What it says of itself, without a token and without secrets."""
         shown = self.tenant('node', 'show', 'node-2', auth=())
         self.assertEqual(
-            (2, 'node-2', 'up', True, '', 3, 0), tuple(shown[name] for name
-            in ('member', 'name', 'state', 'voting', 'not_voting', 'peers_up',
+            (2, 'node-2', 'up', True, '', 3, 0),
+            tuple(shown[name] for name in (
+                'member', 'name', 'state', 'voting', 'not_voting', 'peers_up',
                 'first_body')))
         self.assertIn('node-3: up, height', shown['peers'])
         self.assertIn(shown['leader'], [f'node-{index}'
