@@ -129,10 +129,35 @@ class Asker:
         failures: list[tuple[Node, errors.LedgerError]] = []
         for node in self.client.pool.nodes():
             try:
-                return ask(node)
+                return self.asked(ask, node)
             except errors.LedgerError as error:
                 failures.append((node, error))
         raise failure(failures)
+
+    def asked(self, ask: Callable[[Node], _T], node: Node) -> _T:
+        """Return what a node says, by the key that it has now.
+
+        Where its answer is not by the key that is known of it, members may
+        have changed their keys since: it may prove the later documents.
+        """
+        try:
+            return ask(node)
+        except errors.BadAnswer:
+            now = self._as_known_now(node)
+            if now is None:
+                raise
+        return ask(now)
+
+    def _as_known_now(self, node: Node) -> Node | None:
+        try:
+            if not self._catch_up(node):
+                return None
+        except errors.LedgerError as error:
+            LOG.debug('%s proves no later federation: %s', node.url,
+                      error.message)
+            return None
+        return next((one for one in self.client.pool.nodes()
+                     if one.url == node.url), None)
 
     def judged(self, reply: Reply, judge: Callable[[Reply], _T]) -> _T:
         """Judge an answer; load a newer federation document if it needs one.

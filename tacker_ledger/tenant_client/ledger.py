@@ -12,6 +12,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
+import functools
 import time
 from typing import Any
 
@@ -222,9 +223,10 @@ class Ledger(asking.Asker):
         failures: list[tuple[Node, errors.LedgerError]] = []
         for node in self.client.pool.nodes():
             try:
-                reply = self.client.transaction(
-                    txid, node=node,
-                    wait_seconds=wait_seconds if not missing else 0)
+                wait = wait_seconds if not missing else 0
+                reply = self.asked(
+                    functools.partial(self._ask_transaction, txid, wait),
+                    node)
                 if reply.body is not None:
                     proven = self.judged(
                         reply, lambda one: self._in_block(one, txid))
@@ -242,6 +244,11 @@ class Ledger(asking.Asker):
         if missing:
             return None
         raise asking.failure(failures)
+
+    def _ask_transaction(self, txid: bytes, wait_seconds: int, node: Node
+                         ) -> Reply:
+        return self.client.transaction(txid, node=node,
+                                       wait_seconds=wait_seconds)
 
     def _check_anchored(self, proven: Proven, header: bytes) -> None:
         """Raise unless the present state proves a transaction of the past.

@@ -144,7 +144,13 @@ class Fetcher:
               judge: Callable[[client_module.Reply], T],
               node: client_module.Node) -> T:
         try:
-            self._judging = reply = ask(node)
+            try:
+                self._judging = reply = ask(node)
+            except errors.BadAnswer:
+                known_now = self._as_known_now(node)
+                if known_now is None:
+                    raise
+                self._judging = reply = ask(known_now)
         except errors.FormatError:
             # No answer at all: too much of it, say.
             self.client.pool.mark_failing(node)
@@ -178,6 +184,23 @@ class Fetcher:
                      error: errors.LedgerError) -> None:
         """Report an answer that another proof has shown to be false."""
         self._accuse(source, error)
+
+    def _as_known_now(self, node: client_module.Node
+                      ) -> client_module.Node | None:
+        """Return a node under later documents that it proves, if it does.
+
+        Asked where its answer is not by the key that is known of it: while
+        this VNF slept all members may have changed their keys.
+        """
+        try:
+            if not self._learn_federations(node):
+                return None
+        except errors.LedgerError as exc:
+            LOG.debug('%s proves no later federation: %s', node.url,
+                      exc.message)
+            return None
+        return next((one for one in self.client.pool.nodes()
+                     if one.url == node.url), None)
 
     def _learn_federations(self, node: client_module.Node) -> bool:
         """Follow changes of the federation; return whether there was one."""
