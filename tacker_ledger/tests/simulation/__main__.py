@@ -13,6 +13,7 @@ run failed; it is then printed with its seed and a transcript.
 """
 
 import argparse
+import logging
 import sys
 
 from tacker_ledger.tests.simulation import runner
@@ -51,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Run what the command line says."""
     options = _parser().parse_args(arguments)
+    # Some of what is shipped logs; a transcript tells more.
+    logging.disable()
+    speed.tune()
     ones = runner.chosen(options.scenario)
     if not ones:
         sys.stderr.write(f'no scenario {options.scenario}\n')

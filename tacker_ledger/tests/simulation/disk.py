@@ -55,6 +55,8 @@ class Disk:
         self.full = False
         self._wire = wire
         self._spoilt = False
+        #: why its votes may be forgotten (see ``node.doubt``)
+        self.doubt = ''
 
     @property
     def height(self) -> int:

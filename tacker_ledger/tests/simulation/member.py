@@ -70,6 +70,7 @@ class Member:
                  name: str, vote_seeds: Sequence[bytes], options: Options):
         self.process = process
         self.name = name
+        self.seeds = list(vote_seeds)
         self.world = world
         self.options = options
         self.clock: scheduler.Scheduler = world.clock
@@ -142,7 +143,12 @@ class Member:
         self.running = True
         self.starts += 1
         self.catch(catch_up.Following())
-        self.drive(effects.Start(disk.vote_records(), disk.view, may_vote))
+        records, may_vote = self.read_votes(may_vote)
+        self.drive(effects.Start(records, disk.view, may_vote))
+
+    def read_votes(self, may_vote: bool) -> tuple[list[bytes], bool]:
+        """Return the vote log, and whether it may vote at once."""
+        return self.disk.vote_records(), may_vote
 
     def make_pool(self) -> pool_module.Pool:
         """Return where transactions wait."""
@@ -198,6 +204,7 @@ class Member:
 
     def add_key(self, seed: bytes) -> None:
         """Give it one more vote key; counts from the next start on."""
+        self.seeds.append(seed)
         self.signers += (stub.SeedSigner(self.world.provider, seed),)
 
     def damage(self, other: disk_module.Disk) -> None:
@@ -522,10 +529,14 @@ class Member:
                 self.catch(catch_up.TakeFailed(
                     take.take_id, exc.code, exc.message, blame=True))
                 return
+            self.fetched(block, proof)
             self._store(outcome, proof)
             view = _view_of(proof)
         self._moved(self.height, view)
         self.catch(catch_up.Taken(take.take_id))
+
+    def fetched(self, block: block_module.Block, proof: bytes) -> None:
+        """A certified block came from another member."""
 
 
 def _view_of(proof: bytes) -> int:

@@ -94,6 +94,7 @@ class Simulation:
         self.clock = scheduler.Scheduler()
         self.draw = random.Random(f'{seed}/clients')
         self.disk_draw = random.Random(f'{seed}/disks')
+        self.link_draw = random.Random(f'{seed}/links')
         self.network = network.Network(
             self.clock, random.Random(seed), conditions, wire=wire)
         self.oracle = oracle.Oracle(self)

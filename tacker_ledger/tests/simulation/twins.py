@@ -23,6 +23,7 @@ from tacker_ledger.tests.simulation import member as member_module
 from tacker_ledger.tests.simulation import network
 from tacker_ledger.tests.simulation import oracle
 from tacker_ledger.tests.simulation import simulation as simulation_module
+from tacker_ledger.tests.simulation import speed
 
 MEMBERS = 4
 VIEWS = 3
@@ -146,6 +147,7 @@ def main(arguments: list[str]) -> int:
     first, last = 0, COUNT
     if arguments:
         first, last = map(int, arguments[0].split('-'))
+    speed.tune()
     began = time.process_time()
     failed = 0
     for number in range(first, min(last, COUNT)):

@@ -7,6 +7,7 @@ Importing this package fills ``run.REGISTRY``.
 from tacker_ledger.tests.simulation import run
 from tacker_ledger.tests.simulation.scenarios import certificates
 from tacker_ledger.tests.simulation.scenarios import disks
+from tacker_ledger.tests.simulation.scenarios import identity
 from tacker_ledger.tests.simulation.scenarios import leaders
 from tacker_ledger.tests.simulation.scenarios import links
 from tacker_ledger.tests.simulation.scenarios import load
@@ -14,7 +15,7 @@ from tacker_ledger.tests.simulation.scenarios import membership
 from tacker_ledger.tests.simulation.scenarios import prepared
 from tacker_ledger.tests.simulation.scenarios import strangers
 
-MODULES = (certificates, disks, leaders, links, load, membership, prepared,
+MODULES = (certificates, disks, identity, leaders, links, load, membership, prepared,
            strangers)
 
 

@@ -101,41 +101,6 @@ def all_end_at_once(run: Run) -> None:
     run.expect_no_refusals()
 
 
-# S18
-
-@any_size('S18')
-def chain_has_lost_its_tail(run: Run) -> None:
-    """Blocks at the end are gone; they come back from the others."""
-    world = run.federation().start()
-    for _ in range(4):
-        made = world.submit(run.draw.randrange(run.n), 2)
-        world.run_to_commit(made)
-    one = run.draw.choice(world.members)
-    one.crash()
-    one.damage(one.disk.truncated(world.genesis_head,
-                                  run.draw.randrange(one.height)))
-    world.restart(one.process)
-    world.submit_over_time(4, seconds=2)
-    world.pass_time(3)
-    run.settle()
-    run.expect_no_refusals()
-
-
-@any_size('S18')
-def vote_log_has_a_flipped_bit(run: Run) -> None:
-    """It is noticed; the member observes until its votes cannot matter."""
-    world = run.federation().start()
-    one = run.draw.choice(world.members)
-    world.submit_over_time(6, seconds=2)
-    world.run(lambda: bool(one.disk.records), seconds=5)
-    one.crash()
-    run.expect(one.disk.spoil(), 'there is a record to damage')
-    world.pass_time(run.between(0, 2))
-    world.restart(one.process)
-    world.pass_time(3)
-    run.settle()
-
-
 # S19
 
 @any_size('S19')
