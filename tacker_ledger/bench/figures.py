@@ -5,7 +5,6 @@ matplotlib is asked for only here: ``pip install tacker-ledger[bench]``.
 """
 
 from collections.abc import Callable
-import importlib
 import io
 from typing import Any
 
@@ -27,12 +26,13 @@ def available() -> None:
 def _matplotlib() -> tuple[Any, Any]:
     """Return matplotlib and its module of figures."""
     try:
-        return (importlib.import_module('matplotlib'),
-                importlib.import_module('matplotlib.figure'))
+        import matplotlib
+        import matplotlib.figure
     except ImportError:
         raise errors.BadOption(
             'A report needs matplotlib: pip install tacker-ledger[bench]',
             option='--report') from None
+    return matplotlib, matplotlib.figure
 
 
 def draw(found: Data) -> dict[str, str]:

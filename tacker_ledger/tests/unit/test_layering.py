@@ -113,6 +113,8 @@ LAZY = {
         'a process loads the one library that it uses',
     ('osc.plugin', f'{PACKAGE}.osc.sdk'):
         'OpenStackClient loads plugins at every start, whatever is asked',
+    ('bench.figures', 'matplotlib'): 'an extra, for the report alone',
+    ('bench.figures', 'matplotlib.figure'): 'the same',
 }
 
 
