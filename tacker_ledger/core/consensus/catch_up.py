@@ -278,6 +278,8 @@ class CatchUp:
         self._source: int | None = None
         self._request: _Request | None = None
         self._taking: int | None = None
+        #: Whether that is a snapshot.
+        self._fetching = False
         #: encoded blocks from ``_buffer_from`` on, with certificates
         self._buffer: list[tuple[bytes, bytes]] = []
         self._buffer_from = 1
@@ -328,10 +330,12 @@ class CatchUp:
             case Taken():
                 if event.take_id == self._taking:
                     self._taking = None
+                    self._fetching = False
                     self._own_faults = 0
             case TakeFailed():
                 if event.take_id == self._taking:
                     self._taking = None
+                    self._fetching = False
                     self._failed(event)
             case Following():
                 self._following = True
@@ -357,7 +361,7 @@ class CatchUp:
         source.replay = False
         if member == self._source:
             # what has arrived is as good as before
-            if self._request is not None:
+            if self._request is not None or self._fetching:
                 self._fault('no-node', 'The link is down.', keep=True)
             else:
                 self._source = None
@@ -517,6 +521,7 @@ class CatchUp:
                 and not source.replay):
             if self._taking is None and self._request is None:
                 self._taking = next(self._ids)
+                self._fetching = True
                 self._buffer = []
                 self._effects.append(FetchSnapshot(
                     self._taking, self._source,

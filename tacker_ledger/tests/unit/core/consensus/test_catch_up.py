@@ -431,8 +431,10 @@ class TestCatchUp(base.TestCase):
         config = catch_up.Config(snapshot_threshold_blocks=20)
         world = World([honest, honest], config=config)
         world.down(1)
+        self.assertEqual([(1, 'no-node')], world.distrusted)
         world.event(catch_up.TakeFailed(
             world.snapshots[0].take_id, 'no-node', 'gone', blame=True))
+        self.assertEqual([(1, 'no-node')], world.distrusted)
         self.assertEqual([1, 2], [one.member for one in world.snapshots])
 
     @hypothesis.settings(max_examples=60)
