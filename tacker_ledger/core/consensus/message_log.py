@@ -82,6 +82,10 @@ class MessageLog:
         self._voters: dict[int, set[int]] = {}
         #: (view, member) -> the one prefix it has named; _SEVERAL if more
         self._said: dict[tuple[int, int], bytes] = {}
+        #: (view, member) -> digest -> vote that a proven prepared
+        #: certificate shows
+        self._shown: dict[tuple[int, int],
+                          dict[bytes, evidence.SignedVote]] = {}
         self._accused: set[tuple[int, int]] = set()
         self._evidence: list[evidence.Equivocation] = []
 
@@ -151,6 +155,21 @@ class MessageLog:
         if not self._says(view, member, vote.prefix) or len(held) > 1:
             self._look_for_two(view, member)
         return True
+
+    def add_prepared(self, prepared: messages.PreparedCertificate) -> None:
+        """Take the votes that a proven prepared certificate shows.
+
+        They decide nothing here; but who has voted otherwise is convicted,
+        a leader for one that showed each member one proposal alone.
+        """
+        digest = block_module.header_digest(self._h, prepared.header)
+        leader = view_change.leader_of(prepared.view, self._federation.size)
+        for member, signature in prepared.votes:
+            kind = (messages.PrePrepare.KIND if member == leader
+                    else messages.Prepare.KIND)
+            self._shown.setdefault((prepared.view, member), {}).setdefault(
+                digest, evidence.SignedVote(kind, digest, signature))
+            self._look_for_two(prepared.view, member)
 
     def _says(self, view: int, member: int, prefix: bytes) -> bool:
         """Return whether a member has named nothing else in a view."""
@@ -296,6 +315,9 @@ class MessageLog:
             (kind, at): votes for (kind, at), votes in self._votes.items()
             if at >= view or (kind == messages.Commit.KIND
                               and at >= view - _COMMITS_KEPT_VIEWS)}
+        self._shown = {(at, member): shown
+                       for (at, member), shown in self._shown.items()
+                       if at >= view - _COMMITS_KEPT_VIEWS}
         needed = {held[0].digest
                   for held in self._proposals.values() if held}
         self.blocks = {digest: block for digest, block in self.blocks.items()
@@ -388,6 +410,7 @@ class MessageLog:
                       one.message.signature)
                   for one in self._proposals.get(view, ())
                   if one.message.member == member}
+        signed.update(self._shown.get((view, member), {}))
         kept = [self._of(kind, view, member) for kind in _KINDS]
         prefixes = {digest[:messages.PREFIX_BYTES] for digest in signed}
         prefixes.update(one.vote.prefix for held in kept for one in held)

@@ -39,7 +39,8 @@ class Pacemaker:
         self._timeouts = timeouts
         #: (height, view, phase) that the timer was set for.
         self._set_for: tuple[int, int, str] | None = None
-        self._working_since_ms: int | None = None
+        #: (height, view, since when there is something to decide in it)
+        self._working: tuple[int, int, int] | None = None
         self._lost: set[int] = set()
 
     def lost(self, member: int) -> None:
@@ -75,8 +76,9 @@ class Pacemaker:
             phase = LOST
         elif work or current.in_flight:
             phase = WORKING
-            if self._working_since_ms is None:
-                self._working_since_ms = now_ms
+            if self._working is None or self._working[:2] != (
+                    current.height, current.view):
+                self._working = (current.height, current.view, now_ms)
         else:
             phase = IDLE
         wanted = (current.height, current.view, phase)
@@ -105,7 +107,9 @@ class Pacemaker:
 
         :param here: it was decided by this round, not fetched
         """
-        if here and self._working_since_ms is not None:
-            self._timeouts.observe(now_ms - self._working_since_ms)
-        self._working_since_ms = None
+        if here and self._working is not None:
+            # Of the view in which it was decided: the time that was lost
+            # with leaders who failed says nothing about the next one.
+            self._timeouts.observe(now_ms - self._working[2])
+        self._working = None
         self.stop()

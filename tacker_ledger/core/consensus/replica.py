@@ -281,7 +281,7 @@ class Replica:
         elif message.height > self.height:
             self._where.show_behind(member, message.height)
         else:
-            self._round.views.add_change(message)
+            self._round.hear_change(message)
             if not self._round.views.may_enter(message.view):
                 self._where.show_view(self._round, self._ledger.head, member)
 
@@ -291,7 +291,6 @@ class Replica:
             self._where.show_behind(member, message.height)
         elif (message.height == self.height and not self._round.appending
                 and self._round.views.may_enter(message.view)):
-            self._round.views.check(message)
             self._round.enter(message)
             self._entered('its leader has opened it')
 

@@ -112,17 +112,15 @@ class Round:
             if message.view == self.view:
                 self._hear_proposal(message)
             return True
-        view = self.view
-        if message.KIND == _COMMIT:
-            wanted = message.view <= view + _AHEAD_VIEWS
-        else:
-            wanted = (view <= message.view <= view + _AHEAD_VIEWS
+        wanted = message.view <= self.view + _AHEAD_VIEWS
+        if message.KIND == _PREPARE:
+            wanted = (wanted and message.view >= self.view
                       and message.member != view_change.leader_of(
                           message.view, self.federation.size))
         if not wanted or not self.log.add_vote(message):
             return False
         if self.appending or (message.KIND == _PREPARE
-                              and message.view == view
+                              and message.view == self.view
                               and _COMMIT in self.own):
             return self.log.convicts
         return self.log.decides(message)
@@ -168,18 +166,8 @@ class Round:
             digest = block_module.header_digest(self._ledger.h, header)
             if digest not in self.log.blocks:
                 return (digest[:messages.PREFIX_BYTES],
-                        self._holders(header))
+                        self.views.holders(self.member))
         return self.log.wanted()
-
-    def _holders(self, header: bytes) -> list[int]:
-        """Return who has shown that it saw a header prepared."""
-        assert self.views.new_view is not None
-        return [change.member for change in map(
-                    messages.decode, self.views.new_view.view_changes)
-                if isinstance(change, messages.ViewChange)
-                and change.prepared is not None
-                and change.prepared.header == header
-                and change.member != self.member]
 
     def persisted(self, record_id: int) -> bool:
         """Send and count the message that a write has bound.
@@ -398,8 +386,22 @@ class Round:
             messages.head_pair(head.header, head.certificate), self.prepared,
             bytes(messages.SIGNATURE_BYTES))), b'')
 
+    def hear_change(self, message: messages.ViewChange) -> None:
+        """Take another member's view change.
+
+        :raises LedgerError: it does not count
+        """
+        if self.views.add_change(message) and message.prepared is not None:
+            self.log.add_prepared(message.prepared)
+
     def enter(self, message: messages.NewView) -> None:
-        """Enter the view that a checked new view opens."""
+        """Enter the view that a new view opens.
+
+        :raises LedgerError: it is not entitled to begin
+        """
+        for change in self.views.check(message):
+            if change.prepared is not None:
+                self.log.add_prepared(change.prepared)
         self.views.enter(message)
         self._begin_view()
 
@@ -429,7 +431,8 @@ class Round:
             tuple(map(messages.encode, changes)),
             view_change.select(changes), bytes(messages.SIGNATURE_BYTES)))
         assert isinstance(message, messages.NewView)
-        self.enter(message)
+        self.views.enter(message)
+        self._begin_view()
         self._out.view_changed(self.height, self.view, self.leader,
                                f'{len(changes)} members ask for it',
                                active=True)

@@ -128,21 +128,31 @@ class Views:
                  if change.view == self.view]
         return found if len(found) >= self._federation.quorum else None
 
+    def holders(self, own: int | None) -> list[int]:
+        """Return who else has shown that it saw :attr:`required` prepared.
+        """
+        return [member for member, change in sorted(self._wanted.items())
+                if member != own and change.prepared is not None
+                and change.prepared.header == self.required]
+
     # Entering it
 
     def may_enter(self, view: int) -> bool:
         """Return whether a view is one that we could enter."""
         return view > self.view or (view == self.view and not self.active)
 
-    def check(self, message: messages.NewView) -> None:
-        """Raise unless a new view is entitled to begin.
+    def check(self, message: messages.NewView
+              ) -> tuple[messages.ViewChange, ...]:
+        """Return the view changes of a new view that is entitled to begin.
 
         :raises LedgerError: see ``view_change.check_new_view``
         """
-        for change in view_change.check_new_view(
-                self._h, self._verifier, self._federation, self._head_digest,
-                message, self._proven):
+        changes = view_change.check_new_view(
+            self._h, self._verifier, self._federation, self._head_digest,
+            message, self._proven)
+        for change in changes:
             self.add_change(change, trusted=True)
+        return changes
 
     def enter(self, message: messages.NewView) -> None:
         """Enter the view that a checked new view opens."""

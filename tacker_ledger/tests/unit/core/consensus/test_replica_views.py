@@ -4,6 +4,7 @@
 import dataclasses
 
 from tacker_ledger.core.consensus import effects
+from tacker_ledger.core.consensus import evidence
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.tests import base
 from tacker_ledger.tests import ledgers
@@ -138,6 +139,17 @@ class TestLeaving(base.TestCase):
             self.assertEqual([], self.ours.hear(message))
         self.assertEqual((0, True), self.where())
 
+    def test_a_leader_whose_link_is_down_has_less_time(self):
+        self.ours.step(effects.PeerLost(1))
+        self.assertLess(1_000, self.ours.view_timer_ms)
+        self.ours.step(effects.PeerLost(0))
+        self.assertEqual(250, self.ours.view_timer_ms)
+        # It is back in time.
+        self.ours.step(effects.PeerConnected(0))
+        self.assertLess(1_000, self.ours.view_timer_ms)
+        self.ours.step(effects.PeerLost(0))
+        self.assertEqual([(1, False)], changes(self.ours.step(_VIEW)))
+
     def test_the_leader_leaves_too(self):
         ours = scene.Scene(0)
         ours.pool('one')
@@ -159,6 +171,28 @@ class TestTimer(base.TestCase):
         ours.view_timer_ms = None
         self.assertEqual([(2, False)], changes(ours.step(_VIEW)))
         self.assertIsNone(ours.view_timer_ms)
+
+    def test_leaders_who_fail_make_the_next_height_no_slower(self):
+        """Only the view in which a height is decided tells how long."""
+        ours = scene.Scene(2, view_timeout_ms=500)
+        ours.pool('one')
+        ours.step(effects.TransactionsReady(1, 400))
+        ours.now_ms += 500
+        ours.step(_VIEW)
+        opened = ours.new_view(1, [ours.change(index)
+                                   for index in (0, 1, 3)])
+        ours.hear(opened)
+        self.assertEqual(1_000, ours.view_timer_ms)
+        ours.now_ms += 100
+        block = ours.block(['one'], proposer=1)
+        ours.hear(dataclasses.replace(
+            ours.proposal(1, block, view=1),
+            new_view=messages.digest_of(ours.h, opened)))
+        for member in (0, 1, 3):
+            found = ours.hear(ours.commit(member, block, view=1))
+        ours.commit_block(scene.only(found, effects.Append)[0])
+        ours.step(effects.TransactionsReady(1, 1))
+        self.assertEqual(500, ours.view_timer_ms)
 
     def test_members_who_hurried_ahead_count(self):
         ours = scene.Scene(3)
@@ -336,6 +370,48 @@ class TestNewView(base.TestCase):
         change, = scene.only(found, effects.Persist)[0].messages
         self.assertEqual(ours.prepared((0, 1, 2), self.block),
                          change.prepared)
+
+
+class TestEvidence(base.TestCase):
+    """A leader that shows each member one proposal alone."""
+
+    def setUp(self):
+        super().setUp()
+        self.ours = scene.Scene(1)
+        one, self.two = self.ours.block(['one']), self.ours.block(['two'])
+        self.ours.write(self.ours.hear(self.ours.proposal(0, one)))
+        self.prepared = self.ours.prepared((0, 2, 3), self.two)
+
+    def convicted(self, found):
+        for one in scene.only(found, effects.Evidence):
+            evidence.check(self.ours.h, scene.PROVIDER,
+                           self.ours.made.federation, one.record)
+        return [one.record.member
+                for one in scene.only(found, effects.Evidence)]
+
+    def test_by_what_a_view_change_shows(self):
+        """S1: A to one half, B to the other."""
+        found = self.ours.hear(self.ours.change(3, prepared=self.prepared))
+        self.assertEqual([0], self.convicted(found))
+        self.assertEqual([], self.convicted(self.ours.hear(
+            self.ours.change(2, prepared=self.prepared))))
+
+    def test_by_what_a_new_view_shows(self):
+        found = self.ours.hear(self.ours.new_view(2, [
+            self.ours.change(0, 2), self.ours.change(2, 2),
+            self.ours.change(3, 2, self.prepared)], self.two.header_bytes))
+        self.assertEqual([0], self.convicted(found))
+
+    def test_who_prepared_both(self):
+        self.ours.hear(self.ours.prepare(3, self.ours.block(['one'])))
+        found = self.ours.hear(self.ours.change(2, prepared=self.prepared))
+        self.assertEqual([0, 3], self.convicted(found))
+
+    def test_nobody_by_what_is_not_proven(self):
+        forged = dataclasses.replace(self.prepared, votes=tuple(
+            (member, bytes(64)) for member, _ in self.prepared.votes))
+        self.assertEqual([], self.convicted(self.ours.hear(
+            self.ours.change(3, prepared=forged))))
 
 
 class TestTogether(base.TestCase):
