@@ -24,6 +24,7 @@ class FaultsCase(base.TestCase):
 
     :cvar MEMBERS: arguments of ``members.Members``
     :cvar LIARS: of whom the oracle expects nothing
+    :cvar HOOKED: who else runs the program that obeys commands
     """
 
     TIMEOUT_SCALE = 5
@@ -33,6 +34,7 @@ class FaultsCase(base.TestCase):
     OPTIONS: ClassVar[federation.Options] = {'node': {
         'view_timeout_ms': 400}}
     LIARS: ClassVar[tuple[int, ...]] = ()
+    HOOKED: ClassVar[tuple[int, ...]] = ()
     _missing: ClassVar[tuple[str, str] | None] = None
 
     @classmethod
@@ -44,7 +46,7 @@ class FaultsCase(base.TestCase):
             return
         cls.members = members_module.Members(
             cls.NODES, heartbeat_seconds=cls.HEARTBEAT_SECONDS, options=cls.OPTIONS,
-            byzantine=cls.LIARS, **cls.MEMBERS)
+            byzantine=(*cls.LIARS, *cls.HOOKED), **cls.MEMBERS)
         cls.addClassCleanup(cls.members.close)
         cls.h = cls.members.h
 

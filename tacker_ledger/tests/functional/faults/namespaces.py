@@ -66,10 +66,15 @@ def _search_path() -> str:
     return os.environ.get('PATH', '') + ':/usr/sbin:/sbin'
 
 
+def environment() -> dict[str, str]:
+    """Return the environment in which ``ip`` and ``nft`` are found."""
+    return {**os.environ, 'PATH': _search_path()}
+
+
 def _run(*command: str, text: str | None = None) -> str:
     done = subprocess.run(
         command, input=text, check=True, capture_output=True, text=True,
-        env={**os.environ, 'PATH': _search_path()})
+        env=environment())
     return done.stdout
 
 
@@ -107,7 +112,7 @@ def _sweep() -> None:
         found = re.fullmatch(rf'{_PREFIX}-(\d+)-\w+-\w+', entry.name)
         if found and not pathlib.Path('/proc', found[1]).exists():
             subprocess.run(['ip', 'netns', 'del', entry.name], check=False,
-                           capture_output=True)
+                           capture_output=True, env=environment())
 
 
 class Network:
@@ -166,7 +171,8 @@ class Network:
         """Remove everything; processes inside must have ended."""
         while self._made:
             subprocess.run(['ip', 'netns', 'del', self._made.pop()],
-                           check=False, capture_output=True)
+                           check=False, capture_output=True,
+                           env=environment())
 
     # Where things are
 

@@ -10,7 +10,8 @@ LIAR = 3
 
 class ByzantineCase(case.FaultsCase):
     LIARS = (LIAR,)
-    OPTIONS = {'node': {'view_timeout_ms': 300, 'sync_timeout_seconds': 0.5}}
+    OPTIONS = {'node': {'view_timeout_ms': 300, 'view_timeout_max_ms': 1000,
+                        'sync_timeout_seconds': 0.5}}
 
     def wait_told(self) -> list[list]:
         """Return what the liar has told, once it has told something."""
