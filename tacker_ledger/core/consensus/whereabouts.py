@@ -93,7 +93,9 @@ class Whereabouts:
             if own is not None and own.durable:
                 self._out.send(own.message, member)
         elif views.new_view is not None:
-            self._out.send(views.new_view, member)
+            own = current.own.get(messages.NewView.KIND)
+            if own is None or own.durable:
+                self._out.send(views.new_view, member)
         elif head.height:
             self._out.send(messages.CertifiedHead(messages.head_pair(
                 head.header, head.certificate)), member)

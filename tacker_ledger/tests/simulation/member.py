@@ -104,7 +104,7 @@ class Member:
                 effect.member, effect.height - 1)),
             effects.Evidence: self.evidence.append,
             effects.Refused: self.refused.append,
-            effects.ViewChanged: self.views.append,
+            effects.ViewChanged: self._execute_view_changed,
             effects.Halted: self._execute_halted}
         self._handlers = {
             messages.Transactions: self._hear_transactions,
@@ -138,6 +138,9 @@ class Member:
         self._appending = False
         self._written_us = 0
         self._expired: bytes | None = None
+        #: What clients have handed in here.
+        self._own: dict[bytes, transaction.Transaction] = {}
+        self._down: set[int] = set()
         self._life = object()
         self._addresses()
         self.running = True
@@ -225,8 +228,13 @@ class Member:
         self._take_in(transactions)
         taken = [one for one in transactions
                  if one.txid in self.pool.waiting]
+        self._own.update((one.txid, one) for one in taken)
         leader = self.replica.leader
-        if leader != self.index:
+        if leader in self._down:
+            # Whoever leads next should know of them.
+            self._tell(taken, None, urgent=True)
+            self._told(taken)
+        elif leader != self.index:
             self._tell(taken, leader, urgent=False)
         if taken:
             self._later(_FORWARD_US, lambda: self._forward(taken))
@@ -249,6 +257,20 @@ class Member:
         self._tell(left, None, urgent=True)
         self._told(left)
         self._later(_FORWARD_US, lambda: self._forward(left))
+
+    def _waiting_here(self) -> list[transaction.Transaction]:
+        """Return what was handed in here and is in no block yet."""
+        self._own = {txid: one for txid, one in self._own.items()
+                     if txid in self.pool.waiting}
+        return list(self._own.values())
+
+    def _execute_view_changed(self, effect: effects.ViewChanged) -> None:
+        self.views.append(effect)
+        if effect.active:
+            self.requests.entered_view()
+            if effect.leader != self.index:
+                self._tell(self._waiting_here(), effect.leader,
+                           urgent=False)
 
     def _told(self, transactions) -> None:
         """Everybody knows these: let their timers run."""
@@ -317,15 +339,23 @@ class Member:
         """The link to another process is down."""
         sender = self._index_of.get(process) if self.running else None
         if sender is not None:
+            self._down.add(sender)
             self.catch(catch_up.LinkDown(sender))
+            if sender == self.replica.leader:
+                waiting = self._waiting_here()
+                self._tell(waiting, None, urgent=True)
+                self._told(waiting)
             self.drive(effects.PeerLost(sender))
 
     def connected(self, process: int) -> None:
         """The link to another process is up."""
         sender = self._index_of.get(process)
         if self.running and sender is not None:
+            self._down.discard(sender)
             self.catch(catch_up.LinkUp(sender))
             self.drive(effects.PeerConnected(sender))
+            if sender == self.replica.leader:
+                self._tell(self._waiting_here(), sender, urgent=False)
 
     # Events of the replica
 
@@ -467,6 +497,8 @@ class Member:
         """Tell the replica about the new head, and what follows."""
         if self.ledger.federation is not self._directory:
             self._addresses()
+            self._down.clear()
+            self.world.renumbered(self)
         self.drive(effects.BlockCommitted(height, view))
         self._show_pool()
         expired, self._expired = self._expired, None

@@ -162,6 +162,10 @@ class Simulation:
         if not member.running and member.starts == starts:
             other.disconnected(member.process)
 
+    def renumbered(self, member: member_module.Member) -> None:
+        """Hear that members have other numbers now: links are made anew."""
+        self.clock.post(_CLOSING_US, self.connect, member.process)
+
     def sever(self) -> None:
         """Let everybody notice which links carry nothing now."""
         for one, other in itertools.permutations(self.members, 2):

@@ -41,10 +41,11 @@ DIRECTORY = pathlib.Path(__file__).resolve().parent / 'transcripts'
 _RULE = '----'
 _GREETINGS_US = 1_000
 _PLANS = {
-    'equivocate': lambda: liar_module.Equivocate(
+    'equivocate': lambda world: liar_module.Equivocate(
         lambda liar: liar.others()[1:], both=True),
-    'censor': lambda: liar_module.Censor(lambda one: True),
-    'forge-new-view': lambda: liar_module.Usurp(
+    'censor': lambda world: liar_module.Censor(
+        lambda one: one.sender_id == world().submitted[0].sender_id),
+    'forge-new-view': lambda world: liar_module.Usurp(
         lies.NEW_VIEWS['forged signature']),
 }
 _NAMES = {cls: name for name, cls in rules.KINDS.items()}
@@ -69,7 +70,7 @@ class Teller:
             if member.process >= len(member.world.made.sites) and len(
                     member.world.homes[name]) > 1:
                 name += "'"
-            self.tell(now_us, name, f'{action:<12}{rest}'.rstrip())
+            self.tell(now_us, name, f'{action:<11} {rest}'.rstrip())
 
     def tell(self, now_us: int, name: str, text: str) -> None:
         """Write a line."""
@@ -193,7 +194,8 @@ class Transcript(Teller):
                     **parameters):
         factory = {}
         if liar is not None:
-            factory[liar] = liar_module.make(_PLANS[plan]())
+            factory[liar] = liar_module.make(
+                _PLANS[plan](lambda: self.simulation))
         self.simulation = simulation_module.Simulation(
             members, seed, conditions=network.STEADY, factory=factory,
             **parameters)
@@ -232,10 +234,14 @@ class Transcript(Teller):
         self.simulation.submit(member, count)
 
     def _run(self, to):
-        members = [member.process for member in self.simulation.members
-                   if member.running and not
-                   self.simulation.network.is_cut(member.process)]
-        if not self.simulation.run_to_height(to, members=members):
+        world = self.simulation
+
+        def done() -> bool:
+            return all(member.height >= to for member in world.members
+                       if member.running
+                       and not world.network.is_cut(member.process))
+
+        if not world.run(done, on_change=True):
             self.lines.append('it never happens')
 
     def _pass(self, ms):
