@@ -93,17 +93,20 @@ class Chain:
             raise errors.CorruptStore(
                 f'Block {block.height} does not follow height {newest}.')
         self._put_header(txn, block)
-        for index, transaction in enumerate(block.transactions):
-            place = environment.PLACE.pack(block.height, index)
-            environment.put(txn, self._env.bodies, place, transaction.raw,
-                            append=True)
-            environment.put(txn, self._env.txids, transaction.txid, place)
-        for key, value in block.changes.items():
-            environment.put(txn, self._env.state, key, value)
-        for key, count, index in block.entries:
-            environment.put(txn, self._env.history,
-                            key + environment.U64.pack(count),
-                            environment.PLACE.pack(block.height, index))
+        places = [environment.PLACE.pack(block.height, index)
+                  for index in range(len(block.transactions))]
+        environment.put_all(txn, self._env.bodies, (
+            (place, transaction.raw) for place, transaction in zip(
+                places, block.transactions, strict=True)), append=True)
+        # sorted: neighbours in a tree are on one page
+        environment.put_all(txn, self._env.txids, sorted(
+            (transaction.txid, place) for place, transaction in zip(
+                places, block.transactions, strict=True)))
+        environment.put_all(txn, self._env.state,
+                            sorted(block.changes.items()))
+        environment.put_all(txn, self._env.history, sorted(
+            (key + environment.U64.pack(count), places[index])
+            for key, count, index in block.entries))
         self._add_usage(txn, block.transactions)
         if block.federation is not None:
             epoch, index, signed = block.federation

@@ -25,6 +25,7 @@ does not fit is ``corrupt-store``, never an answer; so records are read and
 written by the functions of this module alone.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import dataclasses
@@ -124,6 +125,19 @@ def put(txn: lmdb.Transaction, database: Database, key: bytes, value: bytes,
                            db=database.handle, overwrite=overwrite,
                            append=append)
     return stored
+
+
+def put_all(txn: lmdb.Transaction, database: Database,
+            items: Iterable[tuple[bytes, bytes]], *, append: bool = False
+            ) -> None:
+    """Store many values, in ascending order of keys if it can be had.
+
+    :param append: they are in their order and come last
+    """
+    with txn.cursor(db=database.handle) as cursor:
+        cursor.putmulti([
+            (key, value + _checksum(database, key, value))
+            for key, value in items], append=append)
 
 
 def delete(txn: lmdb.Transaction, database: Database, key: bytes) -> bool:

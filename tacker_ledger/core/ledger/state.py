@@ -130,6 +130,29 @@ class TransactionRules:
         """
         return self.judge(h, view, transaction, header_time_ms).changes
 
+    def check(self, h: hashing.Hasher, view: StateView,
+              transaction: transaction_module.Transaction,
+              header_time_ms: int) -> None:
+        """Raise what :meth:`judge` raises, and make nothing.
+
+        For an early answer to a sender: most of a judgement's cost is what
+        it would change.
+
+        :raises ConflictError: the state does not admit it
+        """
+        content = transaction.content
+        if isinstance(content, transaction_module.Configuration):
+            _check_time(transaction, header_time_ms)
+            value = view.get(identifiers.cid_state_key(h, content.cid))
+            if value is None:
+                _check_founding(h, transaction)
+                return
+            before = state_records.CidRecord.from_bytes(value)
+            if before.kind == _CONFIGURATION:
+                _check_owner_and_vid(before, transaction)
+                return
+        self.judge(h, view, transaction, header_time_ms)
+
     def judge(self, h: hashing.Hasher, view: StateView,
               transaction: transaction_module.Transaction,
               header_time_ms: int) -> Effect:
@@ -137,12 +160,8 @@ class TransactionRules:
 
         :raises ConflictError: the state does not admit it
         """
+        _check_time(transaction, header_time_ms)
         content = transaction.content
-        latest_ms = header_time_ms + limits.TIMESTAMP_FUTURE_MS
-        if content.timestamp_ms > latest_ms:
-            raise errors.TimestampFuture(
-                'the timestamp is too far in the future',
-                timestamp_ms=content.timestamp_ms, latest_ms=latest_ms)
         key = identifiers.cid_state_key(h, content.cid)
         value = view.get(key)
         before = (None if value is None
@@ -182,11 +201,19 @@ def rules_for(version: int) -> TransactionRules:
     return RULES
 
 
-def _founded(h: hashing.Hasher, transaction: transaction_module.Transaction,
-             kind: state_records.CidKind,
-             slots: tuple[state_records.Slot, ...] = ()
-             ) -> state_records.CidRecord:
-    """Return the record of a CID that this transaction is the first of."""
+def _check_time(transaction: transaction_module.Transaction,
+                header_time_ms: int) -> None:
+    timestamp_ms = transaction.content.timestamp_ms
+    latest_ms = header_time_ms + limits.TIMESTAMP_FUTURE_MS
+    if timestamp_ms > latest_ms:
+        raise errors.TimestampFuture(
+            'the timestamp is too far in the future',
+            timestamp_ms=timestamp_ms, latest_ms=latest_ms)
+
+
+def _check_founding(h: hashing.Hasher,
+                    transaction: transaction_module.Transaction) -> None:
+    """Raise unless a transaction may be the first of its CID."""
     content = transaction.content
     if content.cid != identifiers.cid_for(h, transaction.sender_id,
                                           content.nonce):
@@ -194,6 +221,14 @@ def _founded(h: hashing.Hasher, transaction: transaction_module.Transaction,
             'the CID is new and not made from this sender and nonce',
             cid=content.cid.hex())
     _check_vid(1, transaction)
+
+
+def _founded(h: hashing.Hasher, transaction: transaction_module.Transaction,
+             kind: state_records.CidKind,
+             slots: tuple[state_records.Slot, ...] = ()
+             ) -> state_records.CidRecord:
+    """Return the record of a CID that this transaction is the first of."""
+    _check_founding(h, transaction)
     return state_records.CidRecord(
         kind, transaction.sender_id, 2, 1, transaction.txid, slots, 1,
         state_records.advance(h, state_records.EMPTY_HEAD, transaction.txid))

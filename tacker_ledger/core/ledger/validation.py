@@ -66,7 +66,7 @@ def check_against(h: hashing.Hasher, view: state_module.StateView,
                   now_ms: int, head_time_ms: int,
                   federation: state_module.FederationTracker | None = None,
                   rules: state_module.TransactionRules = state_module.RULES
-                  ) -> dict[bytes, bytes]:
+                  ) -> None:
     """Say early whether the next block could hold a transaction.
 
     :param view: the committed state, perhaps with the pool's earlier
@@ -77,7 +77,6 @@ def check_against(h: hashing.Hasher, view: state_module.StateView,
     :param head_time_ms: timestamp of the newest block; the next one's is
         above it
     :param federation: judges a federation document
-    :returns: what it would change, for the pool's own overlay
     :raises TimestampFuture: for the pool
     :raises ConflictError: the state does not admit it
     """
@@ -87,12 +86,10 @@ def check_against(h: hashing.Hasher, view: state_module.StateView,
         raise errors.TimestampFuture(
             'the timestamp is too far in the future',
             timestamp_ms=content.timestamp_ms, latest_ms=latest_ms)
-    changes = rules.apply(h, view, transaction,
-                          max(now_ms, head_time_ms + 1))
+    rules.check(h, view, transaction, max(now_ms, head_time_ms + 1))
     signed = payload_module.federation_document_of(content)
     if signed is not None:
         if federation is None:
             raise errors.FederationConflict(
                 'no federation document can be judged here')
         federation.check(signed)
-    return changes
