@@ -228,10 +228,11 @@ def run_verify(arguments: argparse.Namespace,
 
     :raises LedgerError: the first thing that is wrong
     """
-    try:
+    found = None
+    with contextlib.suppress(errors.Pruned):
         found, of_node = _verify(arguments, provider,
                                  export_verifier.verify_export)
-    except errors.Pruned:
+    if found is None:
         found, of_node = _verify(arguments, provider,
                                  partial_verifier.verify_partial)
     if of_node:

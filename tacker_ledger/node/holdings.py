@@ -41,7 +41,9 @@ class Holdings:
 
     def connected(self, member: int) -> None:
         """Tell a member what we have; what it said before is forgotten."""
-        self._archives.discard(member)
+        if member in self._archives:
+            self._archives.discard(member)
+            self._write(self._archives)
         if self._member() < 0:
             return  # nobody counts on a guest
         with self._store.env.read() as txn:

@@ -6,7 +6,8 @@ each commit without forcing the disk, so it may be a little behind; it is
 never ahead.  A database that ends below it has lost blocks, however sound
 it looks (a torn meta page shows the commit before; an emptied directory
 shows none).  The file ``suspect`` is left by a node that met damage while
-it ran, so that the next start looks at everything.
+it ran, so that the next start looks at everything.  The file ``runs`` has
+one byte for each run in a row that has begun and not ended in order.
 """
 
 import os
@@ -16,6 +17,8 @@ import zlib
 
 _FILE = 'head'
 _SUSPECT_FILE = 'suspect'
+_RUNS_FILE = 'runs'
+_RUNS_MAX_COUNT = 1000
 _RECORD = struct.Struct('>QI')
 _REASON_MAX_CHARS = 500
 
@@ -78,6 +81,28 @@ def suspicion(directory: str | os.PathLike[str]) -> str:
         return path.read_text(errors='replace').strip()
     except OSError:
         return ''
+
+
+def begun(directory: str | os.PathLike[str]) -> int:
+    """Note that a run begins; return how many did not end in order before.
+
+    A run that damage has ended by a signal leaves no other trace.
+    """
+    path = pathlib.Path(directory) / _RUNS_FILE
+    try:
+        count = len(path.read_bytes())
+    except OSError:
+        count = 0
+    try:
+        path.write_bytes(b'x' * min(count + 1, _RUNS_MAX_COUNT))
+    except OSError:
+        pass  # a full disk costs the note
+    return count
+
+
+def ended(directory: str | os.PathLike[str]) -> None:
+    """Note that a run has ended in order."""
+    (pathlib.Path(directory) / _RUNS_FILE).unlink(missing_ok=True)
 
 
 def clear(directory: str | os.PathLike[str]) -> None:

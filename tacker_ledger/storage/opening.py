@@ -79,6 +79,10 @@ def _is_new(env: environment.Environment) -> bool:
         return environment.last_key(txn, env.headers) is None
 
 
+#: Runs in a row that did not end in order, before everything is walked.
+CRASHES_COUNT = 3
+
+
 class _Opening:
     """What is found and done before a store is opened."""
 
@@ -126,13 +130,16 @@ class _Opening:
             LOG.warning('The last run met damage, the whole store is '
                         'checked: %s', suspicion)
 
+        crashed = head_mark.begun(self._path) >= CRASHES_COUNT
+
         def look() -> dict[str, Any]:
             with self._readonly() as env:
                 if not mark and _is_new(env):
                     return {'height': 0}
                 env.bind(self._genesis.chain_id)
                 found = (check.complete(env, self._h) if suspicion
-                         or not whole else check.quick(env, self._h))
+                         or not whole
+                         else check.quick(env, self._h, walk=crashed))
                 return dataclasses.asdict(found)
 
         found: dict[str, Any] = guard.run(look)

@@ -256,6 +256,7 @@ class LedgerStore:
                 raise self._writer.failure
             self.nodes.sync()
             self.state.mark(clean=True)
+            head_mark.ended(self.env.directory)
         except errors.StorageFailed as error:
             LOG.warning('The map will be rebuilt at the next start: %s',
                         error.message)

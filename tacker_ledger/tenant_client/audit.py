@@ -20,6 +20,7 @@ from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core.ledger import export
 from tacker_ledger.core.ledger import export_verifier
 from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.core.ledger import partial_verifier
 from tacker_ledger.core.ledger import transaction as transaction_module
 from tacker_ledger.tenant_client import configurations
 from tacker_ledger.tenant_client import context as context_module
@@ -51,6 +52,9 @@ class Verified:
 
     :param height: of its last block
     :param digest: of that block's header
+    :param bodies_from: from here on every body was there and was checked;
+        1 in a complete export.  Below it, headers and certificates alone
+        were, and the entries may be incomplete.
     """
 
     entries: tuple[Entry, ...]
@@ -58,6 +62,12 @@ class Verified:
     digest: bytes
     time_ms: int
     transactions: int
+    bodies_from: int = 1
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing was missing."""
+        return self.bodies_from == 1
 
 
 class Audit:
@@ -91,18 +101,35 @@ class Audit:
                 progress: Callable[[int], None] | None = None) -> Verified:
         """Verify exported files from genesis and return a CID's history.
 
+        An export of a pruned member lacks old bodies: what then is proven
+        is less, and the result says from where on.
+
         :param path: a file, or a directory of files
         :param cid: None for no history: only verify
         :param progress: told how many bytes have been verified
         :raises LedgerError: the first thing that is wrong
         """
+        try:
+            return self._verified(export_verifier.verify_export, path, cid,
+                                  progress)
+        except errors.Pruned:
+            return self._verified(partial_verifier.verify_partial, path,
+                                  cid, progress)
+
+    def _verified(self, verifier: Callable[
+            ..., Iterator[export_verifier.Progress]],
+            path: str | os.PathLike[str], cid: bytes | None,
+            progress: Callable[[int], None] | None) -> Verified:
         found: list[Entry] = []
         last: export_verifier.Progress | None = None
         count = 0
+        bodies_from = 1
         with open_export(path) as reader:
-            for step in export_verifier.verify_export(
-                    self._context.h, self._context.provider, reader):
+            for step in verifier(self._context.h, self._context.provider,
+                                 reader):
                 last = step
+                if not step.whole:
+                    bodies_from = step.height + 1
                 count += len(step.transactions)
                 found += self._entries_of(step, cid)
                 if progress is not None:
@@ -110,7 +137,7 @@ class Audit:
         if last is None:
             raise errors.NotFound(f'{path} holds no blocks.')
         return Verified(tuple(found), last.height, last.digest, last.time_ms,
-                        count)
+                        count, bodies_from)
 
     def _entries_of(self, step: export_verifier.Progress,
                     cid: bytes | None) -> Iterator[Entry]:

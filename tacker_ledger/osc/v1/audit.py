@@ -64,4 +64,10 @@ class ShowAudit(base.Lister):
             f'Verified {found.height} blocks with {found.transactions} '
             f'transactions from genesis; head {found.digest.hex()} at '
             f'{base.show_time(found.time_ms)}.\n')
+        if not found.is_complete:
+            self.app.stderr.write(
+                'NOT COMPLETE: this export lacks the bodies of blocks below '
+                f'height {found.bodies_from}; of those, headers and '
+                'certificates alone were verified, and entries may be '
+                'missing. An archive has them.\n')
         return found.entries

@@ -3,7 +3,9 @@
 
 import dataclasses
 
+from tacker_ledger.core import codec
 from tacker_ledger.core import errors
+from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import export
 from tacker_ledger.tenant_client import audit
 from tacker_ledger.tenant_client import keys
@@ -94,6 +96,27 @@ class TestAudit(simulator.TenantCase):
         self.assertEqual(
             self.subject.history(self.cid),
             list(self.subject.offline(self.export(), self.cid).entries))
+
+    def test_offline_across_a_pruned_boundary(self):
+        entries = self.subject.offline(self.export(), self.cid).entries
+        first = entries[0].placed.height
+        blocks = self.chain.blocks
+        pruned = [(codec.encode((block_module.VERSION,
+                                 one.block.header_bytes, ()))
+                   if one.block.header.height <= first
+                   else one.block.to_bytes(), one.certificate)
+                  for one in blocks[1:]]
+        path = self.make_directory() / 'pruned.chain'
+        path.write_bytes(export.header_record(
+            self.chain.h.chain_id, self.chain.signed.to_bytes())
+            + b''.join(export.block_record(*one) for one in pruned))
+        found = self.subject.offline(path, self.cid)
+        self.assertEqual((False, first + 1, self.chain.height),
+                         (found.is_complete, found.bodies_from,
+                          found.height))
+        self.assertEqual(entries[1:], found.entries)
+        self.assertTrue(self.subject.offline(self.export(),
+                                             self.cid).is_complete)
 
     def test_a_single_file(self):
         file = next(self.export().glob(f'*{export.SUFFIX}'))
