@@ -87,8 +87,7 @@ def of_node(node: 'service.Node', ahead: Heard,
     """Return what is not as it should be, in the order of :data:`CODES`."""
     found = [*_life(node), *_trouble(node), *_identity(node)]
     if not node.voting.has_quorum():
-        connected = (len(node.hub.members_up())
-                     + node.membership.is_member)
+        connected = node.connected()
         quorum = node.application.federation.quorum
         found.append(Condition(
             NO_QUORUM, f'{connected} of {quorum} members that decide are '

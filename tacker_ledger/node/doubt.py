@@ -24,6 +24,7 @@ from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate as certificate_module
+from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.node import greeting
 
 LOG = logging.getLogger(__name__)
@@ -203,19 +204,28 @@ class Doubt:
         return any(self._provider.verify_raw_ed25519(
             key, covered, message.signature) for key in self._vote_keys())
 
-    def certified(self, height: int, certificate: bytes) -> None:
+    def certified(self, height: int, certificate: bytes, *,
+                  federation: federation_module.Federation | None = None,
+                  digest: bytes | None = None) -> None:
         """Look at a valid certificate that came by catching up.
 
         Before the application moves past its height.
+
+        :param federation: that certified it, if it may be another than the
+            one in force here
+        :param digest: of the header; needed if that federation is not sure
         """
         if not certificate:
             return
-        federation = self._application.federation
+        federation = federation or self._application.federation
         own = {federation.index_of_vote_key(key)
                for key in self._vote_keys()}
         parsed = certificate_module.Certificate.from_bytes(certificate)
         for member, signature in parsed.votes:
-            if member in own and self._lacks(height, signature):
+            if member in own and self._lacks(height, signature) and (
+                    digest is None or self._is_own(messages.ShownVote(
+                        height, parsed.view, member, messages.Commit.KIND,
+                        digest, signature))):
                 self.begin(f'the certificate of height {height} holds a '
                            'vote of this member which its log lacks: '
                            'another process signed it, or the data is an '

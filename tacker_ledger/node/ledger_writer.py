@@ -11,8 +11,8 @@ from tacker_ledger.core.consensus import catch_up
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.node import ahead
-from tacker_ledger.node import snapshots
 from tacker_ledger.node import indexing
+from tacker_ledger.node import snapshots
 
 if TYPE_CHECKING:
     from tacker_ledger.node import service
@@ -98,7 +98,10 @@ class LedgerWriter:
         except errors.StorageFailed as error:
             node.voting.halted(error.code, error.message)
             raise
-        node.doubt.certified(check.height, check.certificate)
+        for federation in (None, check.federation):
+            node.doubt.certified(check.height, check.certificate,
+                                 federation=federation,
+                                 digest=check.head.digest)
         node.application.start_from(check.head, check.federation)
         LOG.info('The state at height %s came as a snapshot', check.height)
         node.doubt.moved()

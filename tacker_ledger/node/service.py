@@ -112,14 +112,14 @@ class Node:
         self.consensus = engine_host.EngineHost(self)
         self.voting = voting.Voting(
             self.application, self.doubt, self.claim,
-            self._connected, self.consensus.voting,
+            self.connected, self.consensus.voting,
             lambda reason, away: self.hub.release(reason, away),
             conf.node.reconnect_max_seconds)
         self.writer = ledger_writer.LedgerWriter(self)
         self.intake = intake_module.Intake(
             self, self.provider, self.application, self.store.state,
             self.pool, self._make_admission(),
-            lambda txid: self.query.place(txid) is not None,
+            self.store.state.knows,
             self._forward_after_seconds())
         self.sync = sync.Sync(self, self.application, self.provider,
                               sync.config_of(conf))
@@ -221,10 +221,13 @@ class Node:
         """Index in the federation in force; negative for no member."""
         return self.membership.member
 
-    def _connected(self) -> int:
-        """Return how many members are linked, itself included if it is one.
+    def connected(self) -> int:
+        """Return how many members could decide now, this one counted.
+
+        Another one in doubt is linked, but decides nothing.
         """
-        return len(self.hub.members_up()) + self.membership.is_member
+        return self.membership.is_member + sum(
+            self.hub.claims(member) for member in self.hub.members_up())
 
     def now_ms(self) -> int:
         """Return the wall clock, milliseconds since the Unix epoch."""

@@ -139,6 +139,24 @@ class TestBeginning(DoubtCase):
             self.doubt.certified(4, certificate)
             self.assertEqual(doubted, bool(self.doubt.reason))
 
+    def test_a_certificate_under_another_federation(self):
+        """An index may mean somebody else there; a signature does not."""
+        other = federations.genesis(4)
+        places = list(other.federation.document.members)
+        places[0], places[3] = places[3], places[0]
+        moved = dataclasses.replace(other.federation, document=(
+            dataclasses.replace(other.federation.document,
+                                members=tuple(places))))
+        certificate = ledgers.certify(
+            self.made.h, self.made.sites, range(1, 4), 9, DIGEST)
+        self.doubt.certified(9, certificate, federation=moved,
+                             digest=DIGEST)
+        self.assertEqual('', self.doubt.reason)
+        self.doubt.certified(9, certificate, digest=b'e' * 32)
+        self.assertEqual('', self.doubt.reason)
+        self.doubt.certified(9, certificate, digest=DIGEST)
+        self.assertNotEqual('', self.doubt.reason)
+
     def test_a_certificate_with_a_known_vote(self):
         self.doubt.know([self.record(4, messages.Commit)])
         self.doubt.certified(4, ledgers.certify(
