@@ -22,6 +22,7 @@ from tacker_ledger.node import expiries as expiries_module
 from tacker_ledger.node import notices
 from tacker_ledger.node import status
 from tacker_ledger.node import submit
+from tacker_ledger.storage import store as store_module
 from tacker_ledger.transport import quiet
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ LOG = logging.getLogger(__name__)
 _INTERVAL_SECONDS = 1.0
 _EXPIRIES_SECONDS = 600.0
 _LINE_SECONDS = 5.0
+_EVIDENCE_SECONDS = 60.0
 _EVIDENCE_SHOWN_MAX_COUNT = 10
 
 #: code -> (log it as, what the node does while it lasts); the others are
@@ -71,6 +73,7 @@ class Watch:
         self._held: dict[str, tuple[conditions.Condition, int]] = {}
         self._began = time.monotonic()
         self._quiet = quiet.Quiet(_LINE_SECONDS)
+        self._quiet_evidence = quiet.Quiet(_EVIDENCE_SECONDS)
         self._evidence: list[dict[str, Any]] = []
         self._expiries_at = 0.0
         #: When the view was left whose change is not over yet.
@@ -231,15 +234,20 @@ class Watch:
     def evidence(self, record: bytes) -> None:
         """A member was convicted."""
         one = describe_evidence(record)
-        if one in self._evidence:
+        if (len(self._evidence) >= store_module.EVIDENCE_MAX_COUNT
+                or one in self._evidence):
             return
         self._evidence.append(one)
+        # it can lie in every view: who has heard of it need not hear all
+        silent = self._quiet_evidence.say(one['member'])
+        if silent is None:
+            return
         name = conditions.name_of(self._node, one['member'])
         LOG.error('Height %s, view %s: %s signed two different votes; the '
                   'proof is kept as evidence number %s: have its operator '
-                  'explain, or the member removed', one['height'],
-                  one['view'], name, len(self._evidence))
-        self._tell('evidence.create', True, name=name, **one)
+                  'explain, or the member removed%s', one['height'],
+                  one['view'], name, len(self._evidence), quiet.also(silent))
+        self._tell('evidence.create', True, name=name, more=silent, **one)
 
     def evidence_summary(self) -> dict[str, Any]:
         """Return ``count``, and of the newest ones whom they convict."""

@@ -40,7 +40,8 @@ from tacker_ledger.storage import writer
 
 LOG = logging.getLogger(__name__)
 
-_EVIDENCE_MAX_COUNT = 10_000
+#: Proofs of faults: all of them fit one answer about them.
+EVIDENCE_MAX_COUNT = 4_096
 
 
 class LedgerStore:
@@ -236,7 +237,7 @@ class LedgerStore:
             number = 0 if last is None else (
                 environment.U64.unpack(last[0])[0] + 1)
             held = environment.scan(txn, self.env.evidence)
-            if number < _EVIDENCE_MAX_COUNT and all(
+            if number < EVIDENCE_MAX_COUNT and all(
                     value != record for _, value in held):
                 environment.put(txn, self.env.evidence,
                                 environment.U64.pack(number), record)

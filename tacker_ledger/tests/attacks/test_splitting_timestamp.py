@@ -186,8 +186,7 @@ class TestRealClocks(node_case.NodeCase):
                                  self.submit(1, one).codes)
         self.assert_goes_on(author=author)
         for index in self.members.up():
-            self.assertNotIn('Refused what member',
-                             self.members.log(index))
+            self.assertNotIn('Refused what', self.members.log(index))
 
 
 class _Clock:

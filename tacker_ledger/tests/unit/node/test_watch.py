@@ -151,10 +151,17 @@ class TestAlone(WatchCase):
             self.assertEqual(([record.hex()], federation.hex()),
                              (found['messages'], found['federation']))
             self.assertEqual(['evidence.create'], told.events())
+            self.assertEqual(0, told.of('evidence.create')[0]['more'])
+            # a second lie is kept, and nobody is told so soon
+            node.consensus.keep_evidence(evidence.Equivocation.of(
+                federation, 4, 0, 0, *votes).to_bytes(), 0)
+            found, second = await node.facade.evidence()
+            self.assertEqual(4, second['height'])
+            self.assertEqual(1, len(told.notices))
             # and after a start
             await self.nodes.stop(0)
             node, = await self.nodes.start(0)
-            self.assertEqual([found], await node.facade.evidence())
+            self.assertEqual([found, second], await node.facade.evidence())
         self.run_async(scenario)
 
     def test_evidence_that_is_none(self):
