@@ -9,6 +9,7 @@ from tacker_ledger.tests.independent import federation
 from tacker_ledger.tests.independent import hashing
 from tacker_ledger.tests.independent import lightclient
 from tacker_ledger.tests.independent import refusal
+from tacker_ledger.tests.independent import snapshots
 from tacker_ledger.tests.independent import state
 from tacker_ledger.tests import independent_cases
 
@@ -263,3 +264,37 @@ class TestLightClient(FederationTestCase):
                                   strict=True):
             head = state.advance(self.chain_id, head, unhexed(txid))
             self.assertEqual(expected, head.hex())
+
+
+class TestSnapshots(FederationTestCase):
+    """The state that a member hands to one that is far behind."""
+
+    def setUp(self):
+        super().setUp()
+        self.loaded = self.load('snapshot-messages')
+
+    def test_frames(self):
+        """Each kind has its form."""
+        kinds = [snapshots.parse(unhexed(case['frame']))[0]
+                 for case in self.loaded['accepted']]
+        self.assertEqual([case['kind'] for case in self.loaded['accepted']],
+                         kinds)
+        for case in self.loaded['refused']:
+            self.assert_refused(case['code'], case['why'], snapshots.parse,
+                                unhexed(case['frame']))
+
+    def test_the_snapshot(self):
+        """Whole and unchanged, or refused."""
+        made = self.loaded['snapshot']
+
+        def check(case: dict) -> bytes:
+            return snapshots.check(
+                self.document, unhexed(made['block']),
+                unhexed(made['certificate']), *(
+                    [(unhexed(one['key']), unhexed(one['value']))
+                     for one in case[part]] for part in (
+                         'state', 'addressed')))
+
+        self.assertEqual(32, len(check(made)))
+        for case in made['refused']:
+            self.assert_refused(case['code'], case['why'], check, case)
