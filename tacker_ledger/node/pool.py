@@ -167,10 +167,14 @@ class Pool:
         self._entries[transaction.txid] = entry
         self._by_raw[transaction.raw] = entry
         self._slots[entry.slot] = transaction.txid
-        self._by_cid.setdefault(transaction.content.cid, set()).add(
-            transaction.txid)
+        siblings = self._by_cid.get(transaction.content.cid)
+        if siblings is None:
+            siblings = self._by_cid[transaction.content.cid] = set()
+        siblings.add(transaction.txid)
         self.bytes += entry.size
-        share = self._shares.setdefault(entry.member, _Share())
+        share = self._shares.get(entry.member)
+        if share is None:
+            share = self._shares[entry.member] = _Share()
         share.size += entry.size
         share.senders.setdefault(transaction.sender_id, []).append(entry)
         share.sizes[transaction.sender_id] += entry.size

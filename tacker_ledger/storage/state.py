@@ -198,6 +198,10 @@ class StateStore:
         """Return (key, value hash) of a bucket (``BucketSource``)."""
         return self._newest().bucket(prefix20)
 
+    def knows(self, txid: bytes) -> bool:
+        """Return whether the chain has a transaction."""
+        return self._newest().knows(txid)
+
     def at(self, txn: lmdb.Transaction) -> 'StateSnapshot':
         """Return the view of one transaction."""
         return StateSnapshot(self._env, txn)
@@ -232,6 +236,10 @@ class StateSnapshot:
     def get(self, state_key: bytes) -> bytes | None:
         """Return the value of a state key (``StateView``)."""
         return environment.get(self._txn, self._env.state, state_key)
+
+    def knows(self, txid: bytes) -> bool:
+        """Return whether the chain has a transaction."""
+        return environment.get(self._txn, self._env.txids, txid) is not None
 
     def bucket(self, prefix20: int) -> list[tuple[bytes, bytes]]:
         """Return (key, value hash) of a bucket, sorted by key."""
