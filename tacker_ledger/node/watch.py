@@ -205,8 +205,9 @@ class Watch:
         name = conditions.name_of(self._node, leader)
         if active:
             self.views_changed += 1
-            line = ('Height %s: view %s begins, led by %s: %s; its leader '
-                    'proposes next%s')
+            line = ('Height %s: view %s begins, led by %s: %s; {} proposes '
+                    'next%s').format('this node' if leader
+                                     == self._node.member else 'its leader')
         else:
             if self._left_at is None:
                 self._left_at = time.monotonic()
