@@ -181,7 +181,7 @@ SUITES = {
     'mypy': Checks(50, (('mypy',),)),
     'unit': Tests(120, concurrency=2),
     'functional': Tests(180),
-    'simulation': Tests(90),
+    'simulation': Tests(300),
     'attacks': Tests(100),
     'docs': DOCS,
 }

@@ -6,7 +6,6 @@ The driver keeps to the contracts in ``core.consensus.effects`` and
 everything else is made anew.
 """
 
-from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
 import typing
@@ -18,12 +17,11 @@ from tacker_ledger.core.consensus import replica as replica_module
 from tacker_ledger.core.consensus import request_timers
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application
-from tacker_ledger.core.ledger import block as block_module
-from tacker_ledger.core.ledger import certificate as certificate_module
-from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import state_map
 from tacker_ledger.core.ledger import transaction
 from tacker_ledger.tests.simulation import disk as disk_module
+from tacker_ledger.tests.simulation import fetching
+from tacker_ledger.tests.simulation import intake
 from tacker_ledger.tests.simulation import network as network_module
 from tacker_ledger.tests.simulation import pool as pool_module
 from tacker_ledger.tests.simulation import scheduler
@@ -32,9 +30,6 @@ from tacker_ledger.tests.simulation import stub
 
 if typing.TYPE_CHECKING:
     from tacker_ledger.tests.simulation import simulation as world_module
-
-#: When transactions that no block holds are told to everybody.
-_FORWARD_US = 1_000_000
 
 #: What can happen to a write or an append.
 BEFORE, AFTER = 'before', 'after'
@@ -51,14 +46,17 @@ class Options:
     :param pool_limit: transactions that wait at most
     """
 
-    durations: disk_module.Durations = disk_module.Durations()
+    durations: disk_module.Durations = dataclasses.field(
+        default_factory=disk_module.Durations)
     skew_ms: int = 0
-    config: replica_module.Config = replica_module.Config()
-    catching: catch_up.Config = catch_up.Config()
+    config: replica_module.Config = dataclasses.field(
+        default_factory=replica_module.Config)
+    catching: catch_up.Config = dataclasses.field(
+        default_factory=catch_up.Config)
     pool_limit: int = 10_000
 
 
-class Member:
+class Member(fetching.Fetching, intake.Intake):
     """One running copy of a member.
 
     :param process: its number in the network
@@ -214,97 +212,6 @@ class Member:
         """Let it find another disk at its next start."""
         assert not self.running
         self.disk = other
-
-    # Transactions
-
-    def submit(self, transactions: Sequence[transaction.Transaction]
-               ) -> list[transaction.Transaction]:
-        """A client sends transactions to this member.
-
-        :returns: those that are turned away, because the pool is full
-        """
-        if self.world.observed:
-            self.world.note(self, transactions)
-        self._take_in(transactions)
-        taken = [one for one in transactions
-                 if one.txid in self.pool.waiting]
-        self._own.update((one.txid, one) for one in taken)
-        leader = self.replica.leader
-        if leader in self._down:
-            # Whoever leads next should know of them.
-            self._tell(taken, None, urgent=True)
-            self._told(taken)
-        elif leader != self.index:
-            self._tell(taken, leader, urgent=False)
-        if taken:
-            self._later(_FORWARD_US, lambda: self._forward(taken))
-        return [one for one in transactions
-                if one.txid not in self.pool.waiting
-                and one.txid not in self.disk.txids]
-
-    def _tell(self, transactions: Iterable[transaction.Transaction],
-              to: int | None, *, urgent: bool) -> None:
-        raws = tuple(self.world.submission(one) for one in transactions)
-        if raws:
-            self.send(messages.Transactions(urgent, raws), to)
-
-    def _forward(self, transactions) -> None:
-        """Tell all others while no block holds them."""
-        left = [one for one in transactions
-                if one.txid in self.pool.waiting]
-        if not left:
-            return
-        self._tell(left, None, urgent=True)
-        self._told(left)
-        self._later(_FORWARD_US, lambda: self._forward(left))
-
-    def _waiting_here(self) -> list[transaction.Transaction]:
-        """Return what was handed in here and is in no block yet."""
-        self._own = {txid: one for txid, one in self._own.items()
-                     if txid in self.pool.waiting}
-        return list(self._own.values())
-
-    def _execute_view_changed(self, effect: effects.ViewChanged) -> None:
-        self.views.append(effect)
-        if effect.active:
-            self.requests.entered_view()
-            if effect.leader != self.index:
-                self._tell(self._waiting_here(), effect.leader,
-                           urgent=False)
-
-    def _told(self, transactions) -> None:
-        """Everybody knows these: let their timers run."""
-        for one in transactions:
-            if one.txid in self.pool.waiting:
-                self.requests.told(one.txid, one.sender_id)
-
-    def _hear_transactions(self, message: messages.Transactions,
-                           _sender: int) -> None:
-        heard = []
-        for raw in message.submissions:
-            try:
-                heard.append(self.world.read_submission(raw))
-            except errors.LedgerError:
-                self.garbage += 1
-        self._take_in(heard)
-        if message.urgent:
-            self._told(heard)
-
-    def _take_in(self, transactions) -> None:
-        committed, now_us = self.disk.txids, self.clock.now_us
-        new = [self.pool.add(one, now_us) for one in transactions
-               if one.txid not in committed]
-        if True in new:
-            self._show_pool()
-
-    def _show_pool(self) -> None:
-        ready = self.pool.ready(self.clock.now_us)
-        if ready is not None:
-            self.drive(ready)
-
-    def _still_valid(self, txid: bytes) -> bool | None:
-        """See ``RequestTimers``; senders' transactions are independent."""
-        return True if txid in self.pool.waiting else None
 
     # Frames
 
@@ -504,79 +411,3 @@ class Member:
         expired, self._expired = self._expired, None
         if expired is not None:
             self.drive(effects.RequestExpired(expired))
-
-    # Catching up
-
-    def serve(self, message: messages.GetBlocks, sender: int) -> None:
-        """Give another member blocks."""
-        first = message.from_height - 1
-        self.send(messages.Blocks(
-            message.request_id, self.height,
-            tuple((outcome.block.to_bytes(), proof) for outcome, proof
-                  in self.disk.outcomes[first:first + message.max_count])),
-            sender)
-
-    def catch(self, event: catch_up.Event) -> None:
-        """Give the catching up an event."""
-        for effect in self.catch_up.step(event, self.clock.now_us // 1000):
-            if self.world.observed:
-                self.world.note(self, effect)
-            match effect:
-                case catch_up.Ask():
-                    self.send(effect.message, effect.member)
-                case catch_up.Take():
-                    self._take = effect
-                    self._later(self._delay_us(
-                        self.options.durations.append_us), self._take_over)
-                case catch_up.SetTimer():
-                    self._cancel('catch-up')
-                    self._timers['catch-up'] = self._later(
-                        effect.delay_ms * 1000,
-                        lambda: self.catch(catch_up.TimerFired()))
-                case catch_up.CancelTimer():
-                    self._cancel('catch-up')
-                case catch_up.FetchSnapshot():
-                    raise AssertionError(effect)
-
-    def _take_over(self) -> None:
-        """Judge and store what was fetched."""
-        take = self._take
-        assert take is not None
-        if self._appending:
-            # The replica's own block goes first.
-            self._later(1_000, self._take_over)
-            return
-        self._take = None
-        if self.disk.full:
-            self.catch(catch_up.TakeFailed(take.take_id, 'storage-failed',
-                                           'no space is left'))
-            return
-        view = 0
-        for block, proof in take.blocks:
-            if block.header.height <= self.height:
-                continue
-            try:
-                outcome = self.ledger.validate(block)
-            except errors.LedgerError as exc:
-                self.catch(catch_up.TakeFailed(
-                    take.take_id, exc.code, exc.message, blame=True))
-                return
-            self.fetched(block, proof)
-            self._store(outcome, proof)
-            view = _view_of(proof)
-        self._moved(self.height, view)
-        self.catch(catch_up.Taken(take.take_id))
-
-    def fetched(self, block: block_module.Block, proof: bytes) -> None:
-        """A certified block came from another member."""
-
-
-def _view_of(proof: bytes) -> int:
-    if not proof:
-        return 0
-    return certificate_module.Certificate.from_bytes(proof).view
-
-
-#: Used by annotations of those who drive members.
-Block = block_module.Block
-Federation = federation_module.Federation

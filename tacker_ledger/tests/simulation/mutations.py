@@ -58,21 +58,21 @@ MUTATIONS = (
         'vote before persist',
         (('consensus.ballots',
           'own = self._own[message.KIND] = Own(message, digest, False)',
-          'own = self._own[message.KIND] = Own(message, digest, False)\n'
-          '        self._out.send(message)'),),
+          ('own = self._own[message.KIND] = Own(message, digest, False)\n'
+           '        self._out.send(message)')),),
         'S17/processes-end-and-are-back-at-once', (0, 9), 4),
     Mutation(
         'certificate not checked',
         (('ledger.certificate',
-          'if member is None or not verifier.verify_raw_ed25519(\n'
-          '                member.vote_key, message, signature):',
+          ('if member is None or not verifier.verify_raw_ed25519(\n'
+           '                member.vote_key, message, signature):'),
           'if member is None:'),),
         'S10/false-certificates-on-blocks-of-a-liar', (0, 4)),
     Mutation(
         'prepared certificate dropped',
         (('consensus.rounds',
-          'messages.head_pair(head.header, head.certificate), '
-          'self.prepared,',
+          ('messages.head_pair(head.header, head.certificate), '
+           'self.prepared,'),
           'messages.head_pair(head.header, head.certificate), None,'),),
         'S3/committed-at-one-member-alone', (0, 4)),
     Mutation(
@@ -81,8 +81,8 @@ MUTATIONS = (
           'if wanted == self._set_for:',
           'if self._set_for is not None:'),
          ('consensus.pacemaker',
-          'self._set_for = None\n        self._out.cancel('
-          'effects.TIMER_VIEW)',
+          ('self._set_for = None\n        self._out.cancel('
+           'effects.TIMER_VIEW)'),
           'pass')),
         'S23/steady-load-changes-no-view', (0, 4), 4),
     Mutation(

@@ -67,7 +67,7 @@ def run_one(scenario: run_module.Scenario, seed: int, count: Count, *,
     began = time.process_time()
     try:
         run = scenario.run(seed, n=n, wire=wire)
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
         reason = f'{type(exc).__name__}: {exc}'
         if not isinstance(exc, oracle.Failed):
             reason = f'{reason}\n{traceback.format_exc()}'
@@ -109,7 +109,7 @@ def transcript_of(failure: Failure) -> str:
     try:
         run = failure.scenario.run(failure.seed, n=failure.n,
                                    observer=teller.observe)
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - it ends the transcript
         teller.lines.append(f'{type(exc).__name__}: {exc}')
     left_out = max(0, len(teller.lines) - _LINES)
     head = [] if not left_out else [f'({left_out} lines before)']
@@ -120,8 +120,8 @@ def transcript_of(failure: Failure) -> str:
 
 def table(counts: dict[run_module.Scenario, Count]) -> str:
     """Return what came of it, a line for each scenario."""
-    lines = [f'{"row":<5}{"scenario":<52}{"runs":>6}{"failed":>7}'
-             f'{"blocks":>8}{"views":>7}{"runs/CPU s":>11}']
+    lines = [(f'{"row":<5}{"scenario":<52}{"runs":>6}{"failed":>7}'
+              f'{"blocks":>8}{"views":>7}{"runs/CPU s":>11}')]
     for one, count in counts.items():
         speed = count.runs / max(count.seconds, 1e-9)
         lines.append(f'{one.row:<5}{one.name:<52}{count.runs:>6}'

@@ -12,6 +12,14 @@ _REQUIRED = ('quorum off by one', 'vote before persist',
              'certificate not checked', 'prepared certificate dropped',
              'timer never reset', 'duplicate signer accepted')
 
+_ROTTEN = '''
+from tacker_ledger.tests.simulation import mutations
+mutations.BY_NAME['x'] = mutations.Mutation(
+    'x', (('consensus.quorum', 'no such text', ''),), 'S1', (0, 0))
+mutations.apply('x')
+from tacker_ledger.core.consensus import quorum
+'''
+
 
 def _run(name: str, arguments: list[str]) -> subprocess.CompletedProcess:
     return subprocess.run(
@@ -29,6 +37,13 @@ class TestMutations(base.TestCase):
     def test_all_that_have_to_be_there_are(self):
         self.assertEqual(set(), set(_REQUIRED) - set(mutations.BY_NAME))
 
+    def test_the_documentation_names_them_all(self):
+        text = (base.CHECKOUT / 'doc/source/contributor/testing.rst'
+                ).read_text(encoding='utf-8')
+        for mutation in mutations.MUTATIONS:
+            self.assertIn(f'* - {mutation.name}\n     - '
+                          f'{mutation.scenario}, seed', text)
+
     def test_each_is_found_and_the_true_source_passes(self):
         for mutation in mutations.MUTATIONS:
             with self.subTest(mutation.name):
@@ -42,12 +57,7 @@ class TestMutations(base.TestCase):
 
     def test_a_text_that_is_not_there_is_an_error(self):
         finished = subprocess.run(
-            [sys.executable, '-c',
-             'from tacker_ledger.tests.simulation import mutations as m\n'
-             'm.BY_NAME["x"] = m.Mutation("x", (("consensus.quorum",'
-             ' "no such text", ""),), "S1", (0, 0))\n'
-             'm.apply("x")\n'
-             'from tacker_ledger.core.consensus import quorum\n'],
+            [sys.executable, '-c', _ROTTEN],
             cwd=base.CHECKOUT, capture_output=True, text=True, timeout=60,
             check=False)
         self.assertEqual(1, finished.returncode)

@@ -24,6 +24,13 @@ from tacker_ledger.tests.simulation import simulation as simulation_module
 _STANDARD = pathlib.Path(sysconfig.get_path('stdlib')).resolve()
 _CORE = pathlib.Path(tacker_ledger.core.__file__).parent
 
+_IMPORTED = '''
+import sys
+from tacker_ledger.tests.simulation import scenarios
+print(*sorted(name for name in sys.modules
+              if name.startswith('tacker_ledger.node.')))
+'''
+
 
 def _core_modules() -> list[types.ModuleType]:
     return [importlib.import_module(found.name)
@@ -88,11 +95,7 @@ class TestShipped(base.TestCase):
     def test_the_simulation_imports_no_node_but_what_is_pure(self):
         """Only doubt and greeting, and what these stand on."""
         finished = subprocess.run(
-            [sys.executable, '-c',
-             'import sys\n'
-             'from tacker_ledger.tests.simulation import scenarios\n'
-             'print(*sorted(n for n in sys.modules '
-             'if n.startswith("tacker_ledger.node.")))'],
+            [sys.executable, '-c', _IMPORTED],
             cwd=base.CHECKOUT, capture_output=True, text=True, timeout=60,
             check=True)
         self.assertLessEqual(

@@ -31,8 +31,8 @@ from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate
-from tacker_ledger.tests.simulation import lies
 from tacker_ledger.tests.simulation import liar as liar_module
+from tacker_ledger.tests.simulation import lies
 from tacker_ledger.tests.simulation import network
 from tacker_ledger.tests.simulation import rules
 from tacker_ledger.tests.simulation import simulation as simulation_module
@@ -103,9 +103,8 @@ class Teller:
                 action = 'enter' if what.active else 'leave'
                 where = f'view {what.view}' if what.active else (
                     f'for view {what.view}')
-                return (f'{action} {where}, to be led by {name}: '
-                        f'{what.reason}' if not what.active else
-                        f'{action} {where}, led by {name}: {what.reason}')
+                leads = 'led by' if what.active else 'to be led by'
+                return f'{action} {where}, {leads} {name}: {what.reason}'
             case effects.RequestExpired():
                 return f'passed-over transaction {what.txid.hex()[:8]}'
             case effects.Timer(name=effects.TIMER_HEARTBEAT):
@@ -143,10 +142,11 @@ class Teller:
                 members = ', '.join(
                     f'node-{messages.decode(change).member}'
                     for change in message.view_changes)
-                return name, (
-                    f'{_place(message)}  asked for by {members}; ' + (
-                        'nothing was prepared' if message.header is None
-                        else f'again {_digest(member.world.h, message.header)}'))
+                again = ('nothing was prepared' if message.header is None
+                         else 'again ' + _digest(member.world.h,
+                                                 message.header))
+                return name, (f'{_place(message)}  asked for by {members}; '
+                              f'{again}')
             case messages.CertifiedHead() | messages.Body():
                 return name, ''
             case _:

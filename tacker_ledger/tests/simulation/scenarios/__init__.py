@@ -15,8 +15,8 @@ from tacker_ledger.tests.simulation.scenarios import membership
 from tacker_ledger.tests.simulation.scenarios import prepared
 from tacker_ledger.tests.simulation.scenarios import strangers
 
-MODULES = (certificates, disks, identity, leaders, links, load, membership, prepared,
-           strangers)
+MODULES = (certificates, disks, identity, leaders, links, load, membership,
+           prepared, strangers)
 
 
 def number(one: run.Scenario) -> int:

@@ -3,8 +3,8 @@
 
 import dataclasses
 
-from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import codec
+from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate
 from tacker_ledger.tests.simulation import liar

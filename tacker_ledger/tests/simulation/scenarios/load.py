@@ -5,10 +5,10 @@ from tacker_ledger.tests.simulation import disk
 from tacker_ledger.tests.simulation import member
 from tacker_ledger.tests.simulation import network
 from tacker_ledger.tests.simulation import oracle
-from tacker_ledger.tests.simulation import simulation as simulation_module
 from tacker_ledger.tests.simulation.run import any_size
 from tacker_ledger.tests.simulation.run import Run
 from tacker_ledger.tests.simulation.run import scenario
+from tacker_ledger.tests.simulation import simulation as simulation_module
 
 
 # S23

@@ -8,10 +8,11 @@ from tacker_ledger.core.consensus import quorum
 from tacker_ledger.core.ledger import certificate
 from tacker_ledger.tests import federations
 from tacker_ledger.tests import ledgers
-from tacker_ledger.tests import vectors
 from tacker_ledger.tests.simulation import run as run_module
 from tacker_ledger.tests.simulation.run import Run
 from tacker_ledger.tests.simulation.run import scenario
+from tacker_ledger.tests import vectors
+
 
 @functools.lru_cache(maxsize=64)
 def _successor(made: federations.Made, sites: tuple, label: str):

@@ -7,9 +7,9 @@ from tacker_ledger.tests.simulation import liar
 from tacker_ledger.tests.simulation import lies
 from tacker_ledger.tests.simulation import network
 from tacker_ledger.tests.simulation import rules
-from tacker_ledger.tests.simulation import twins
 from tacker_ledger.tests.simulation.run import Run
 from tacker_ledger.tests.simulation.run import scenario
+from tacker_ledger.tests.simulation import twins
 
 
 def _others(*members: int) -> list[int]:
