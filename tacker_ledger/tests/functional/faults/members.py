@@ -231,9 +231,15 @@ class Members(federation.Federation):
                     timeout: float = SOON_SECONDS) -> None:
         """Wait until nodes (all running ones) sign."""
         for index in self.up() if nodes is None else nodes:
-            self.wait_until(
-                lambda index=index: self.status(index)['voting'], timeout,
-                f'node {index} votes')
+            self.wait_until(lambda index=index: self.votes(index), timeout,
+                            f'node {index} votes')
+
+    def votes(self, index: int) -> bool:
+        """Return whether a node signs; not while it starts over."""
+        try:
+            return bool(self.status(index)['voting'])
+        except OSError:
+            return False
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ from tacker_ledger.tests.functional.faults import case
 from tacker_ledger.tests.functional.faults import load as load_module
 
 SMALL = 3
-#: Room for a chain of some minutes.
-DISK_MIB = 24
+#: Room for the state map, 64 MiB at once, and some minutes of chain.
+DISK_MIB = 96
 POOL_MAX_TRANSACTIONS = 400
 #: Threads which offer as fast as they are answered.
 CROWD = 10
@@ -59,7 +59,7 @@ class TestResources(case.FaultsCase):
             written = [author.template(2000) for _ in range(20)]
             self.members.submit(0, *(one.submission for one in written))
             last[:] = [one.txid for one in written]
-            return not self.members.status(SMALL)['voting']
+            return not self.members.votes(SMALL)
         self.members.wait_until(write_on, case.SOON_SECONDS,
                                 'the full node votes no more')
         self.members.wait_committed(last, others)
