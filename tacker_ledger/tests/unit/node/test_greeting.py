@@ -6,6 +6,7 @@ import dataclasses
 from tacker_ledger.core.consensus import instances
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
+from tacker_ledger.core import limits
 from tacker_ledger.node import greeting
 from tacker_ledger.tests import base
 from tacker_ledger.tests import federations
@@ -85,6 +86,39 @@ class TestGreeter(GreetingCase):
                  errors.Malformed)):
             self.assertRaises(error, self.greeter(0).check_answer, member,
                               nonce, frame)
+
+    def test_somebody_of_another_epoch(self):
+        """Its node key says who it is; what it shows counts for nothing."""
+        other = self.greeter(1)
+        hello = messages.decode(other.hello(NONCE))
+        own = self.greeter(0)
+        # there it has another index, and another vote key
+        own.read_hello(1, messages.encode(dataclasses.replace(
+            hello, member=3, epoch=1)))
+        answer = other.answer(0, link.Greeting(instance(0), NONCE),
+                              instance(0))
+        flipped = answer[:-1] + bytes([answer[-1] ^ 1])
+        self.assertIsNone(own.check_answer(1, NONCE, flipped))
+        # it is not greeted again before we are there too
+        self.assertEqual([], own.moved(0, bytes(32)))
+        own.read_hello(1, messages.encode(hello))
+        self.assertEqual([1], own.moved(0, bytes(32)))
+        self.assertEqual([], own.moved(0, bytes(32)))
+        self.assertRaises(errors.BadSignature, own.check_answer, 1, NONCE,
+                          flipped)
+        # who holds another process of ours is refused in any epoch
+        taken = other.answer(0, link.Greeting(instance(0), NONCE), b'x' * 16)
+        own.read_hello(1, messages.encode(dataclasses.replace(
+            hello, epoch=1)))
+        self.assertRaises(errors.Duplicate, own.check_answer, 1, NONCE,
+                          taken)
+
+    def test_who_is_no_member_greets(self):
+        observer = self.greeter(2)
+        observer.moved(-1, bytes(32))
+        self.assertEqual(0, messages.decode(observer.hello(NONCE)).member)
+        guest = limits.MEMBERS_MAX_COUNT
+        self.greeter(1).read_hello(guest, observer.hello(NONCE))
 
     def test_who_is_in_doubt_claims_nothing(self):
         claim = instances.Claim(instance(0))

@@ -136,6 +136,39 @@ class TestRegistry(base.TestCase):
 
 class TestAddressers(stores.StoreCase):
 
+    def test_members_have_other_indices(self):
+        """The first member leaves: enrolments follow the names."""
+        net = Net(self, 3)
+        for member, own in enumerate(net.registries):
+            asyncio.run(own.enrol(KEYS[member], f'by {member}'))
+        places = {0: None, 1: 0, 2: 1}
+        for member, own in enumerate(net.registries):
+            own.moved(-1 if places[member] is None else places[member],
+                      places)
+        for own in net.registries:
+            self.assertEqual(
+                [(KEYS[1].hex(), 'by 1', 0), (KEYS[2].hex(), 'by 2', 1)],
+                [(one['key_id'], one['label'], one['member'])
+                 for one in own.records()])
+            self.assertFalse(own.enrolled(KEYS[0]))
+        # who is no member enrols nobody, says nothing and hears nothing
+        left, first, _ = net.registries
+        self.assertRaises(errors.NoQuorum, asyncio.run,
+                          left.enrol(KEYS[3], ''))
+        left.received(1, gossip.encode(gossip.Enrol(KEYS[3], '', 1)))
+        self.assertFalse(left.enrolled(KEYS[3]))
+        left.connected(1)
+        # and it is so on the disk too
+        asyncio.run(asyncio.wait_for(self._settled(net.stored[1]), 20))
+        again = net.restart(1)
+        again.moved(0, {0: 0, 1: 1})
+        self.assertEqual(first.records(), again.records())
+
+    @staticmethod
+    async def _settled(stored):
+        """Wait until what was written before is on the disk."""
+        await asyncio.wrap_future(stored.store.write(lambda txn: None))
+
     def test_the_first_one_first(self):
         provider = federations.PROVIDER
         vnf = keys.curve(provider, 'a vnf')

@@ -2,10 +2,13 @@
 """Tests of links between members: real sockets, real TLS."""
 
 import asyncio
+import dataclasses
 import datetime
 import pathlib
 import socket
 import ssl
+
+from cryptography import x509
 
 from tacker_ledger.core import codec
 from tacker_ledger.core.consensus import instances
@@ -183,6 +186,86 @@ class TestPeers(base.TestCase):
             await a.hub.stop()
             await b.wait(lambda n: n.downs)
             await b.hub.stop()
+        self.run_async(scenario())
+
+    def test_a_peer_with_another_index_is_greeted_again(self):
+        async def scenario():
+            a, b = await self.pair()
+            self.assertEqual([1], a.hub.up())
+            # the last frame before the change still arrives
+            a.hub.send(1, b'the last one')
+            known = self.members[1]
+            a.hub.update([dataclasses.replace(known, member=2)])
+            await a.wait(lambda n: len(n.ups) == 2)
+            self.assertEqual(([1], [2]), (a.downs, a.hub.up()))
+            self.assertIn((0, b'the last one'), b.heard)
+            self.assertFalse(a.hub.send(1, b'nobody has this index'))
+            # the same once more changes nothing
+            a.hub.update([dataclasses.replace(known, member=2)])
+            self.assertEqual([1], a.downs)
+            for node in (a, b):
+                await node.hub.stop()
+        self.run_async(scenario())
+
+    def test_a_guest_is_no_member(self):
+        async def scenario():
+            a, b = await self.pair()
+            guest = peers.GUEST_FIRST
+            a.hub.update([dataclasses.replace(self.members[1],
+                                              member=guest)])
+            await a.wait(lambda n: len(n.ups) == 2)
+            self.assertEqual(([guest], []), (a.hub.up(),
+                                             a.hub.members_up()))
+            self.assertEqual(0, a.hub.broadcast(b'for members'))
+            self.assertTrue(a.hub.send(guest, b'for the guest'))
+            await b.wait(lambda n: n.heard)
+            self.assertEqual([(0, b'for the guest')], b.heard)
+            # it may not be dialled at all
+            a.hub.update([dataclasses.replace(
+                self.members[1], member=guest + 1, dialled=False)])
+            await b.wait(lambda n: len(n.downs) == 2)
+            self.assertEqual([], a.hub.up())
+            for node in (a, b):
+                await node.hub.stop()
+        self.run_async(scenario())
+
+    def test_links_live_on_while_the_authority_changes(self):
+        async def scenario():
+            a, b = await self.pair()
+            new = Authority(self.directory, 'new')
+            both = self.directory / 'both.pem'
+            both.write_bytes(self.authority.file.read_bytes()
+                             + new.file.read_bytes())
+            for node, files in zip((a, b), self.files, strict=False):
+                with open(files[0], 'rb') as file:
+                    old = x509.load_pem_x509_certificate(file.read())
+                renewed = f'{files[0]}.renewed'
+                with open(renewed, 'wb') as file:
+                    file.write(certificates.pem(certificates.reissue(
+                        new.key, new.certificate, old, NOW, 2)))
+                for trusted in (both, new.file):
+                    node.hub.use(files[2], *(
+                        make(renewed, files[1], str(trusted)) for make in (
+                            tls.server_context, tls.client_context)))
+                    await asyncio.sleep(0)
+            self.assertEqual(([], []), (a.downs, b.downs))
+            self.assertTrue(a.hub.send(1, b'over the old link'))
+            await b.wait(lambda n: n.heard)
+            # what is made from now on trusts the new authority alone
+            a.hub.release('again')
+            await a.wait(lambda n: len(n.ups) == 2)
+            outsider = tls.client_context(*self.files[2][:2],
+                                          str(new.file))
+            try:
+                reader, writer = await asyncio.open_connection(
+                    '127.0.0.1', self.members[1].port, ssl=outsider)
+                self.assertEqual(b'', await self.drain(reader))
+                writer.close()
+            except (ssl.SSLError, ConnectionError):
+                pass
+            self.assertEqual([0], b.hub.up())
+            for node in (a, b):
+                await node.hub.stop()
         self.run_async(scenario())
 
     def test_a_restarted_member_is_dialled_again(self):
