@@ -2,11 +2,14 @@
 """The index of a node: opened by configuration, filled from its chain."""
 
 from collections.abc import Iterator
+import contextlib
 import functools
 import os
+import sqlite3
 from typing import Any
 
 from oslo_db import options as db_options
+from oslo_log import log as logging
 
 from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
@@ -15,7 +18,10 @@ from tacker_ledger.node import query
 from tacker_ledger.storage import index as index_module
 from tacker_ledger.storage import rows
 
+LOG = logging.getLogger(__name__)
+
 FILE = 'index.sqlite'
+_SQLITE_SECONDS = 10.0
 #: Of oslo.db's options, those that make an engine.
 _ENGINE_OPTIONS = (
     'sqlite_synchronous', 'mysql_sql_mode', 'connection_recycle_time',
@@ -29,13 +35,45 @@ def register_options(conf: Any) -> None:
     conf.register_opts(db_options.database_opts, group='database')
 
 
+def _discard_damaged(path: str) -> None:
+    """Remove a file that SQLite finds damaged: it is derived, after all."""
+    if not os.path.exists(path):
+        return
+    problem = 'it cannot be read'
+    try:
+        with contextlib.closing(sqlite3.connect(
+                path, timeout=_SQLITE_SECONDS)) as connection:
+            problem = connection.execute(
+                'PRAGMA quick_check(1)').fetchone()[0]
+            page_bytes = connection.execute(
+                'PRAGMA page_size').fetchone()[0]
+            if os.path.getsize(path) % page_bytes:
+                problem = 'it ends within a page'
+    except sqlite3.OperationalError:
+        return  # busy, or no access: whoever opens it says so
+    except sqlite3.DatabaseError as error:
+        problem = str(error)
+    if problem == 'ok':
+        return
+    LOG.error('The index %s is damaged and is built anew: %.200s', path,
+              problem)
+    for name in (path, f'{path}-wal', f'{path}-shm'):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
 def open_index(conf: Any) -> index_module.Index:
     """Return the index that a configuration names.
 
+    A damaged file in the data directory is removed.
+
     :raises BadOption: ``[database] connection`` cannot be used
     """
-    connection = conf.database.connection or 'sqlite:///' + os.path.join(
-        os.path.abspath(conf.node.data_directory), FILE)
+    connection = conf.database.connection
+    if not connection:
+        path = os.path.join(os.path.abspath(conf.node.data_directory), FILE)
+        _discard_damaged(path)
+        connection = f'sqlite:///{path}'
     options = {name: conf.database[name] for name in _ENGINE_OPTIONS
                if name in conf.database}
     return index_module.Index(connection, **options)

@@ -34,6 +34,7 @@ from tacker_ledger.storage import chain as chain_module
 from tacker_ledger.storage import environment
 from tacker_ledger.storage import holdings
 from tacker_ledger.storage import index as index_module
+from tacker_ledger.storage import rows as index_rows
 from tacker_ledger.storage import state
 
 #: A reader meets the array between two blocks at most for some
@@ -436,7 +437,29 @@ class Query:
             ('type', kind)) if value is not None}
         rows = self._index.search(conditions, after_height,
                                   max(1, min(limit, SEARCH_MAX_COUNT)))
+        self._check_rows(rows)
         return [_record(row) for row in rows]
+
+    def _check_rows(self, rows: Sequence[index_module.Row]) -> None:
+        """Compare what the index shows with the chain it was made from.
+
+        :raises CorruptStore: a row is damaged: SQL databases have no
+            checksums
+        """
+        with self._env.read() as txn:
+            for row in rows:
+                place = row['height'], row['position']
+                raw = self._chain.raw_at(txn, *place)
+                if (self._chain.place(txn, row['txid']) == place
+                        if raw is None
+                        else index_rows.is_row_of(self._h, row, raw)):
+                    continue
+                assert self._index is not None
+                self._index.distrust()
+                raise errors.CorruptStore(
+                    'The index is damaged; it is built anew at the next '
+                    'start, or by "tacker-ledger-manage index rebuild".',
+                    height=row['height'], index=row['position'])
 
 
 def _history_count(value: bytes | None) -> int:

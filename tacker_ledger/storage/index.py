@@ -231,6 +231,13 @@ class Index:
                     rest.order_by(*order))]
         return found
 
+    def distrust(self) -> None:
+        """Note that rows are damaged: the next start makes all anew."""
+        with self._failures(), self._engine.begin() as connection:
+            connection.execute(
+                sa.update(models.meta)
+                .where(models.meta.c.name == 'schema').values(value=''))
+
     def content(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Yield (table, row) of everything, in a fixed order."""
         with self._failures(), self._engine.connect() as connection:

@@ -53,6 +53,16 @@ def of_parsed(header: block_module.Header, digest: bytes,
                               references)
 
 
+def is_row_of(h: hashing.Hasher, row: index.Row, raw: bytes) -> bool:
+    """Return whether a row is the one that a transaction has there.
+
+    :param raw: the transaction at the row's height and position
+    """
+    return row == _transaction(
+        row['height'], row['position'],
+        transaction_module.Transaction.from_bytes(h, raw))
+
+
 def _transaction(height: int, position: int,
                  transaction: transaction_module.Transaction) -> index.Row:
     content = transaction.content
