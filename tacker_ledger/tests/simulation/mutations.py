@@ -127,7 +127,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
             if count != 1:
                 sys.exit(f'{fullname} holds {count} times: {text}')
             source = source.replace(text, other)
-        return compile(source, path, 'exec', dont_inherit=True)
+        return self.source_to_code(source.encode('utf-8'), path)
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -142,6 +142,5 @@ class TestMissingMembers(base.TestCase):
         self.assertTrue(simulation.run_to_height(1, seconds=20))
         simulation.check()
         # What all had prepared is what is decided.
-        block = simulation_module.member_module.block_module.Block.from_bytes(
-            simulation.made.h, simulation.members[0].disk.blocks[0][0])
-        self.assertEqual(prepared, {block.header_bytes})
+        outcome, _proof = simulation.members[0].disk.outcomes[0]
+        self.assertEqual(prepared, {outcome.block.header_bytes})
