@@ -17,7 +17,8 @@ from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import federation_document
 from tacker_ledger.core import limits
 from tacker_ledger.keystore import file as keystore
-from tacker_ledger.node import query
+from tacker_ledger.storage import chain
+from tacker_ledger.storage import environment
 from tacker_ledger.transport import certificates
 
 MODE_PUBLIC = 0o644
@@ -129,10 +130,20 @@ def read_current(provider: provider_module.Provider, place: str,
 
 
 def _of_chain(directory: str) -> Current:
-    reader = query.open_directory(directory)
-    rows = reader.federations(reader.federation().epoch)
-    signed = Signed.from_bytes(rows[-1][0])
-    h = hashing.hasher(reader.chain_id)
+    try:
+        env = environment.Environment(directory, readonly=True)
+    except errors.NotFound as error:
+        raise errors.BadOption(f'{directory} holds no chain.') from error
+    try:
+        with env.read() as txn:
+            rows = chain.Chain(env).federations(txn)
+        chain_id = env.chain_id()
+    finally:
+        env.close()
+    if chain_id is None or not rows:
+        raise errors.BadOption(f'{directory} holds no chain.')
+    signed = Signed.from_bytes(rows[-1].signed)
+    h = hashing.hasher(chain_id)
     # the node has checked it before it stored it
     return Current(h, Federation.of(h, signed.document), signed)
 

@@ -99,10 +99,14 @@ class Membership:
         epoch = self._federation.epoch
         if epoch == 0:
             return None
-        rows = self._node.query.federations(epoch - 1)
-        signed = federation_module.SignedFederation.from_bytes(rows[0][0])
-        return federation_module.Federation.of(self._node.application.h,
-                                               signed.document)
+        store = self._node.store
+        with store.env.read() as txn:
+            rows = store.chain.federations(txn, epoch - 1)
+        if rows[0].epoch != epoch - 1:
+            return None  # a chain that begins with a snapshot
+        signed = federation_module.SignedFederation.from_bytes(
+            rows[0].signed)
+        return federation_module.Federation.of(store.h, signed.document)
 
     def bind_address(self) -> tuple[str, int]:
         """Return where to listen for others.
