@@ -99,6 +99,8 @@ class Answerer:
         self._identity = identity
         self._h = hashing.hasher(reader.chain_id)
         self._member = functools.lru_cache(maxsize=4)(self._index_in)
+        # the federation in force changes with a block, not between two
+        self._member_at = functools.lru_cache(maxsize=4)(self._index_at)
         self._head = functools.lru_cache(maxsize=16)(self._head_of)
         if self._member(federation()) is None:
             LOG.warning('No member of the federation in force has the answer '
@@ -111,6 +113,9 @@ class Answerer:
             if self._signer.holds(member.answer_key):
                 return index, member.answer_key
         return None
+
+    def _index_at(self, _height: int) -> tuple[int, bytes] | None:
+        return self._member(self._federation())
 
     def _head_of(self, header: bytes) -> tuple[int, bytes, int]:
         parsed = block.Header.from_bytes(header)
@@ -128,7 +133,7 @@ class Answerer:
         height, digest, time_ms = self._head(header)
         identity = self._identity()
         # a member that left goes on answering with its last index
-        member, key = self._member(self._federation()) or (
+        member, key = self._member_at(height) or (
             identity.member, self._signer.public_key)
         return answer_module.sign_answer(
             self._h, lambda message: self._signer.sign(message, key),

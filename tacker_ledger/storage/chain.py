@@ -170,8 +170,8 @@ class Chain:
 
     def height(self, txn: lmdb.Transaction) -> int | None:
         """Return the newest height; None if not even genesis is stored."""
-        row = environment.last(txn, self._env.headers)
-        return None if row is None else _number(row[0])
+        key = environment.last_key(txn, self._env.headers)
+        return None if key is None else _number(key)
 
     def head_pair(self, txn: lmdb.Transaction,
                   height: int) -> tuple[bytes, bytes] | None:
