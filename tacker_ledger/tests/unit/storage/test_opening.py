@@ -302,7 +302,7 @@ class TestFiles(DamageCase):
     """Whole files are damaged, as disks do it."""
 
     def test_s18_a_torn_meta_page(self):
-        for offset in (24, 136):  # the magic, the number of the commit
+        for offset in (24, 152):  # the magic, the number of the commit
             copy = self.directory.with_name(f'copy-{offset}')
             shutil.copytree(self.directory, copy)
             home, self.directory = self.directory, copy
