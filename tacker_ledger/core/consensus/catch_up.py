@@ -28,20 +28,19 @@ The driver's contract:
    reported once.
 """
 
-from collections.abc import Iterable
 import dataclasses
 import itertools
 from typing import TypeAlias
 
+from tacker_ledger.core.consensus import block_buffer
+from tacker_ledger.core.consensus import block_sources
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
-from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core import limits
 
-#: A block and its certificate, empty for some heartbeats.
-CertifiedBlock: TypeAlias = tuple[block_module.Block, bytes]
+CertifiedBlock = block_buffer.CertifiedBlock
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -223,26 +222,6 @@ class CancelTimer:
 Effect: TypeAlias = (Ask | Cancel | Take | FetchSnapshot | Distrust
                      | SetTimer | CancelTimer)
 
-#: Code of a source that gives less than it has, answer after answer.
-TRUNCATED = 'truncated'
-
-
-@dataclasses.dataclass(slots=True)
-class _Source:
-    """What is known of a member.
-
-    :param claim: the height it says it has
-    :param failures: lately; fewer go first
-    :param until_ms: it is not asked before
-    :param replay: blocks are asked of it, for it gave no snapshot
-    """
-
-    claim: int = 0
-    up: bool = False
-    failures: int = 0
-    until_ms: int = 0
-    replay: bool = False
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Request:
@@ -266,7 +245,7 @@ class CatchUp:
         self._config = config
         self._ledger = ledger
         self._verifier = verifier
-        self._sources: dict[int, _Source] = {}
+        self._sources = block_sources.Sources()
         self._ids = itertools.count(1)
         self._now_ms = 0
         self._effects: list[Effect] = []
@@ -280,10 +259,8 @@ class CatchUp:
         self._taking: int | None = None
         #: Whether that is a snapshot.
         self._fetching = False
-        #: encoded blocks from ``_buffer_from`` on, with certificates
-        self._buffer: list[tuple[bytes, bytes]] = []
-        self._buffer_from = 1
-        self._crumbs: int | None = None
+        self._buffer = block_buffer.Buffer()
+        self._answers = block_buffer.Answers()
 
     # What others may know
 
@@ -295,13 +272,11 @@ class CatchUp:
     @property
     def target(self) -> int:
         """Return the highest height that a connected member claims."""
-        return max((source.claim for source in self._sources.values()
-                    if source.up), default=0)
+        return self._sources.target
 
     def claimed(self, member: int) -> int | None:
         """Return how far a member says it is, None if it says nothing."""
-        source = self._sources.get(member)
-        return source.claim if source and source.claim else None
+        return self._sources.claimed(member)
 
     # Steps
 
@@ -320,9 +295,9 @@ class CatchUp:
     def _happened(self, event: Event) -> None:
         match event:
             case Claimed():
-                self._claim(event.member, event.height)
+                self._sources.of(event.member).claims(event.height)
             case LinkUp():
-                self._of(event.member).up = True
+                self._sources.of(event.member).up = True
             case LinkDown():
                 self._down(event.member)
             case Answered():
@@ -347,18 +322,8 @@ class CatchUp:
                 if self._request and self._request.until_ms <= self._now_ms:
                     self._fault('timeout', 'No answer in time.')
 
-    def _of(self, member: int) -> _Source:
-        return self._sources.setdefault(member, _Source())
-
-    def _claim(self, member: int, height: int) -> None:
-        source = self._of(member)
-        source.claim = max(height, source.claim)
-
     def _down(self, member: int) -> None:
-        source = self._of(member)
-        source.up = False
-        source.claim = 0
-        source.replay = False
+        self._sources.of(member).down()
         if member == self._source:
             # what has arrived is as good as before
             if self._request is not None or self._fetching:
@@ -368,20 +333,6 @@ class CatchUp:
 
     # Sources
 
-    def _choose(self) -> int | None:
-        """Return whom to ask, None if nobody can help now.
-
-        Who failed least goes first, then who may have a snapshot, then who
-        claims most.
-        """
-        head = self._ledger.head.height
-        usable = [
-            (source.failures, source.replay, -source.claim, member)
-            for member, source in self._sources.items()
-            if source.up and source.claim > head
-            and source.until_ms <= self._now_ms]
-        return min(usable)[-1] if usable else None
-
     def _fault(self, code: str, reason: str, keep: bool = False) -> None:
         """Leave the source; it is not asked for a while.
 
@@ -389,24 +340,21 @@ class CatchUp:
         """
         member = self._source
         assert member is not None
-        source = self._of(member)
-        config = self._config
-        source.until_ms = self._now_ms + min(
-            config.forgive_max_ms,
-            config.forgive_ms << min(source.failures, 16))
-        source.failures += 1
+        self._sources.of(member).fails(
+            self._now_ms, self._config.forgive_ms,
+            self._config.forgive_max_ms)
         self._effects.append(Distrust(
             member, self._ledger.head.height + 1, code, reason))
         if self._request is not None:
             self._effects.append(Cancel(
                 member, self._request.message.request_id))
         if not keep:
-            self._buffer = []
-        self._request = self._source = self._crumbs = None
+            self._buffer.clear()
+        self._request = self._source = None
 
     def _failed(self, event: TakeFailed) -> None:
         if event.refused and self._source is not None:
-            self._of(self._source).replay = True
+            self._sources.of(self._source).replay = True
             self._source = None
         elif event.blame:
             if self._source is not None:
@@ -417,11 +365,11 @@ class CatchUp:
                 config.forgive_max_ms,
                 config.forgive_ms << min(self._own_faults, 16))
             self._own_faults += 1
-            self._buffer = []
+            self._buffer.clear()
             if self._request is not None:
                 self._effects.append(Cancel(
                     self._request.member, self._request.message.request_id))
-            self._request = self._source = self._crumbs = None
+            self._request = self._source = None
 
     # Answers
 
@@ -432,75 +380,38 @@ class CatchUp:
             return
         self._request = None
         asked = request.message
-        fault = self._fault_of(asked, answer)
+        fault = self._answers.fault(asked, answer)
         if fault is not None:
-            self._fault(*fault, keep=fault[0] == TRUNCATED)
+            self._fault(*fault, keep=fault[0] == block_buffer.TRUNCATED)
             return
-        source = self._of(member)
-        source.failures = max(0, source.failures - 1)
-        source.claim = max(source.claim, answer.head_height)
-        if not self._buffer:
-            self._buffer_from = asked.from_height
-        self._buffer += answer.blocks
-
-    def _fault_of(self, asked: messages.GetBlocks, answer: messages.Blocks
-                  ) -> tuple[str, str] | None:
-        """Return (code, reason) if the answer as a whole is no good."""
-        blocks = answer.blocks
-        if not blocks:
-            return 'not-found', 'It has not the blocks that it claims.'
-        if len(blocks) > asked.max_count:
-            return 'bad-block', 'More blocks than were asked for.'
-        if not blocks[-1][1]:
-            return 'bad-certificate', 'The last block is not certified.'
-        # An honest source goes as far as the next height whose certificate
-        # everybody keeps, unless the answer grows too large.
-        interval = limits.CERTIFICATE_INTERVAL_BLOCKS
-        expected = min(answer.head_height,
-                       -(-asked.from_height // interval) * interval)
-        reached = asked.from_height + len(blocks) - 1
-        size = _size(blocks)
-        if reached >= expected:
-            self._crumbs = None
-        elif self._crumbs is None:
-            self._crumbs = size
-        elif self._crumbs + size <= limits.BLOCKS_ANSWER_MAX_BYTES:
-            return TRUNCATED, 'It gives less than it has.'
-        else:
-            self._crumbs = size
-        return None
+        source = self._sources.of(member)
+        source.helps()
+        source.claims(answer.head_height)
+        self._buffer.add(asked.from_height, answer.blocks)
 
     # What is next
 
     def _proceed(self) -> None:
-        self._drop_old()
+        if self._taking is None:
+            # what came by another way meanwhile is of no use any more
+            self._buffer.begin_at(self._ledger.head.height + 1)
         if self._now_ms < self._own_fault_until_ms:
             return
-        if self._taking is None and self._buffer:
+        if self._taking is None and len(self._buffer):
             self._take()
         if self._source is None and self._taking is None:
             self._begin()
         if self._source is not None:
             self._ask()
 
-    def _drop_old(self) -> None:
-        """Forget waiting blocks that came by another way meanwhile."""
-        if self._taking is not None:
-            return
-        old = self._ledger.head.height + 1 - self._buffer_from
-        if old > 0:
-            del self._buffer[:old]
-            self._buffer_from += old
-        if not self._buffer:
-            self._buffer_from = self._ledger.head.height + 1
-
     def _begin(self) -> None:
         """Choose a source if there is one and it is time."""
-        member = self._choose()
+        head = self._ledger.head.height
+        member = self._sources.choose(head, self._now_ms)
         if member is None:
             self._patient_until_ms = None
             return
-        gap = self._of(member).claim - self._ledger.head.height
+        gap = self._sources.of(member).claim - head
         if self._following and gap == 1:
             if self._patient_until_ms is None:
                 self._patient_until_ms = (
@@ -509,12 +420,13 @@ class CatchUp:
                 return
         self._patient_until_ms = None
         self._source = member
-        self._buffer = []
-        self._buffer_from = self._ledger.head.height + 1
+        self._answers = block_buffer.Answers()
+        self._buffer.clear()
+        self._buffer.begin_at(head + 1)
 
     def _ask(self) -> None:
         assert self._source is not None
-        source = self._of(self._source)
+        source = self._sources.of(self._source)
         head = self._ledger.head.height
         threshold = self._config.snapshot_threshold_blocks
         if (threshold and source.claim - head > threshold
@@ -522,19 +434,22 @@ class CatchUp:
             if self._taking is None and self._request is None:
                 self._taking = next(self._ids)
                 self._fetching = True
-                self._buffer = []
+                self._buffer.clear()
                 self._effects.append(FetchSnapshot(
                     self._taking, self._source,
                     max(head + 1, source.claim - threshold)))
             return
         if (self._request is not None
-                or _size(self._buffer) > self._config.buffer_max_bytes):
+                or self._buffer.size > self._config.buffer_max_bytes):
             return
-        following = self._buffer_from + len(self._buffer)
+        following = self._buffer.following
         if following > source.claim:
-            if self._taking is None and not self._buffer:
-                self._source = self._crumbs = None
-                self._begin_again()
+            if self._taking is None and not len(self._buffer):
+                # perhaps somebody claims more
+                self._source = None
+                self._begin()
+                if self._source is not None:
+                    self._ask()
             return
         message = messages.GetBlocks(
             next(self._ids), following, limits.BLOCKS_PER_FRAME_MAX_COUNT)
@@ -542,67 +457,22 @@ class CatchUp:
             self._source, message, self._now_ms + self._config.timeout_ms)
         self._effects.append(Ask(self._source, message))
 
-    def _begin_again(self) -> None:
-        """Go on with somebody who claims more, if there is one."""
-        self._begin()
-        if self._source is not None:
-            self._ask()
-
     def _take(self) -> None:
         """Hand the next portion of waiting blocks over, if it is good."""
         member = self._source
         try:
-            portion = self._portion()
+            portion = self._buffer.portion(
+                self._ledger, self._verifier, self._config.take_max_count,
+                self._config.take_max_bytes)
         except errors.LedgerError as error:
             if member is None:
-                self._buffer = []  # its source is gone already
+                self._buffer.clear()  # its source is gone already
             else:
                 self._fault(error.code, error.message)
             return
-        del self._buffer[:len(portion)]
-        self._buffer_from += len(portion)
+        self._buffer.take(len(portion))
         self._taking = next(self._ids)
         self._effects.append(Take(self._taking, member, portion))
-
-    def _portion(self) -> tuple[CertifiedBlock, ...]:
-        """Return the next blocks to store, their certificates checked.
-
-        :raises LedgerError: the source lies
-        """
-        found: list[CertifiedBlock] = []
-        head = self._ledger.head
-        height, parent = head.height, head.digest
-        size = certified = 0
-        for raw, certificate in self._buffer:
-            full = (len(found) >= self._config.take_max_count
-                    or size + len(raw) > self._config.take_max_bytes)
-            if found and full and certified == len(found):
-                break
-            block = block_module.Block.from_bytes(self._ledger.h, raw)
-            if (block.header.height, block.header.parent) != (
-                    height + 1, parent):
-                raise errors.BadBlock('The block does not follow.',
-                                      height=block.header.height)
-            if block.header.federation != self._ledger.federation.digest:
-                if found and certified == len(found):
-                    break  # perhaps in force when these are stored
-                raise errors.UnknownFederation(
-                    'The block names another federation document.',
-                    height=block.header.height)
-            if certificate:
-                certificate_module.check_certificate(
-                    self._ledger.h, self._verifier,
-                    self._ledger.federation, block.header.height,
-                    block.digest, certificate)
-                certified = len(found) + 1
-            elif block.raw_transactions:
-                raise errors.BadCertificate(
-                    'Only a heartbeat comes without a certificate.',
-                    height=block.header.height)
-            found.append((block, certificate))
-            size += len(raw)
-            height, parent = height + 1, block.digest
-        return tuple(found)
 
     # The timer
 
@@ -620,16 +490,10 @@ class CatchUp:
             return self._request.until_ms
         if self._taking is not None:
             return None
-        head = self._ledger.head.height
-        wanted = [source.until_ms for source in self._sources.values()
-                  if source.up and source.claim > head]
-        if not wanted:
+        wanted = self._sources.next_ms(self._ledger.head.height)
+        if wanted is None:
             return None
-        at = max(min(wanted), self._own_fault_until_ms)
+        at = max(wanted, self._own_fault_until_ms)
         if self._patient_until_ms is not None:
             at = max(at, self._patient_until_ms)
         return at
-
-
-def _size(blocks: Iterable[tuple[bytes, bytes]]) -> int:
-    return sum(len(raw) + len(certificate) for raw, certificate in blocks)

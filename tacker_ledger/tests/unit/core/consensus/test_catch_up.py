@@ -377,7 +377,7 @@ class TestCatchUp(base.TestCase):
                 (2, answer), (9, answer),
                 (1, dataclasses.replace(answer, request_id=77))):
             world.event(catch_up.Answered(member, found))
-            self.assertEqual([], world.machine._buffer)
+            self.assertEqual(0, len(world.machine._buffer))
 
     def test_memory_is_bounded(self):
         config = catch_up.Config(take_max_count=1, buffer_max_bytes=2000)
