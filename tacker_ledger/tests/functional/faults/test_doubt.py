@@ -113,11 +113,51 @@ class TestStaleStore(DoubtCase):
 class TestTwoCopies(DoubtCase):
     """A copy of a running member is started beside it."""
 
+    def dialler(self):
+        """Return the member that dials all others, as its copy will."""
+        found = self.members.genesis.members
+        return min(range(4), key=lambda index: found[index].node_key.signing)
+
+    def test_s17_a_copy_in_doubt_gives_way(self):
+        """It may be linked first, but who claims the identity is held."""
+        members = self.members
+        own = self.dialler()
+        other, *rest = sorted(set(range(4)) - {own})
+        with copies.Witness(members) as witness:
+            copy = copies.Copy(members, own, copies.snapshot(members, own))
+            self.addCleanup(copy.kill)
+            witness.watch(copy.data)
+            members.wait_height(copies.head(copy.data) + 2)
+            # two of four decide nothing, so the copy stays in doubt
+            for index in (*rest, own):
+                members.kill(index)
+            copy.start()
+            members.wait_until(
+                lambda: self.instance_at(other, own) == '00' * 16,
+                what='the copy is linked and claims nothing')
+            self.assertIn('which its log lacks', copy.log())
+            members.start(own)
+            instance = members.status(own)['instance']
+            members.wait_until(
+                lambda: self.instance_at(other, own) == instance,
+                what='the original is held again')
+            for index in rest:
+                members.start(index)
+            self.wait_voting(own)
+            members.wait_height(self.height(other) + 2)
+            self.assertFalse(copy.status()['voting'])
+            self.assertEqual(instance, self.instance_at(other, own))
+        witness.assert_no_second_vote()
+
+    def instance_at(self, index, of):
+        """Return the instance that a node holds for a member."""
+        found, = (peer['instance'] for peer in self.members.call(
+            index, 'peers') if peer['member'] == of)
+        return found
+
     def test_s17_two_copies_of_one_node(self):
         members = self.members
-        # the one that dials all others, so that its copy can too
-        own = min(range(4), key=lambda index: members.genesis.members[
-            index].node_key.signing)
+        own = self.dialler()
         with copies.Witness(members) as witness:
             self.commit(0)
             copy = copies.Copy(members, own, copies.snapshot(members, own))
@@ -138,14 +178,14 @@ class TestTwoCopies(DoubtCase):
             for index in set(range(4)) - {own}:
                 held = members.call(index, 'peers')
                 self.assertIn(instance, [peer['instance'] for peer in held])
-            # when its connections close the copy takes over, in doubt first
-            members.kill(own)
+            # when it misses its pings the copy takes over, in doubt first
+            members.pause(own)
             members.wait_until(lambda: copy.status()['voting'],
                                what='the copy votes')
             self.assertIn('In doubt', copy.log())
             self.assertIn('Doubt ends at height', copy.log())
-            # and the original finds that it came too late
-            members.start(own)
+            # and the original wakes up to find that it comes too late
+            members.resume(own)
             members.wait_until(
                 lambda: 'another process' in members.status(own)[
                     'not_voting'], what='the original is turned away')
@@ -153,7 +193,10 @@ class TestTwoCopies(DoubtCase):
             members.wait_height(at + 2, [(own + 1) % 4])
             self.assertFalse(members.status(own)['voting'])
             self.assertTrue(copy.status()['voting'])
+            # it does not know what the copy has voted, and is told so
             copy.kill()
+            members.wait_until(lambda: 'In doubt' in members.log(own),
+                               what='the original doubts')
             self.wait_voting(own)
             members.wait_height(at + 4)
         witness.assert_no_second_vote()
