@@ -31,7 +31,7 @@ class EngineHost:
     def __init__(self, node: 'service.Node') -> None:
         self._node = node
         self._records: list[bytes] = []
-        #: What the vote log holds of each member, until the engine runs.
+        #: What the vote log held of each member at the start.
         self._remembered: dict[int, bytes] = {}
         self.engine = self._make()
         #: Whether the engine may be told what happens.
@@ -98,11 +98,11 @@ class EngineHost:
     def newest(self, member: int) -> bytes | None:
         """Return the newest message of an identity, for a hello answer.
 
-        Hellos are answered before the engine runs, by the vote log.
+        Hellos are answered before the engine runs, by the vote log; and so
+        they are after it, while nothing newer was heard.
         """
-        if not self.started:
-            return self._remembered.get(member)
-        return self.engine.newest(member)
+        newest = self.engine.newest(member) if self.started else None
+        return newest or self._remembered.get(member)
 
     # What the engine asks
 
