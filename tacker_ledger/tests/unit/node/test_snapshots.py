@@ -226,6 +226,43 @@ class TestNodes(test_service.NodeCase):
                 sync_timeout_seconds=0.5))
         self.run_async(scenario)
 
+    def test_s16_across_a_change_of_the_federation(self):
+        async def scenario():
+            started = await self.nodes.start(0, 1, 2)
+            await self.fill(started[0], 6)
+            first = started[0].application.federation
+            one = self.author().federation(self.nodes.successor(
+                first, batch_max_transactions=7).to_bytes())
+            await self.accepted(started[0], one)
+            await self.nodes.committed(one)
+            await self.nodes.until(lambda: all(
+                node.application.federation.epoch == 1 for node in started))
+            await self.fill(started[0], 2)
+            joiner = await self.join()
+            self.assertEqual(started[0].application.federation,
+                             joiner.application.federation)
+            self.assertEqual(started[0].query.federations(),
+                             joiner.query.federations())
+            await self.assert_joined(joiner)
+        self.run_async(scenario)
+
+    def test_s16_a_member_far_behind_keeps_what_it_had(self):
+        async def scenario():
+            started = await self.nodes.start(
+                0, 1, 2, 3, snapshot_threshold_blocks=5)
+            await self.fill(started[0], 2)
+            await self.nodes.stop(3)
+            await self.fill(started[0], 9)
+            joiner, = await self.nodes.start(
+                3, snapshot_threshold_blocks=5, start_timeout_seconds=0.0)
+            await self.assert_joined(joiner)
+            self.assertIsNotNone(joiner.query.block(2))
+            self.assertRaises(errors.Pruned, joiner.query.block, 4)
+            await self.nodes.until(
+                lambda: joiner.indexer.height
+                == started[0].application.head.height)
+        self.run_async(scenario)
+
     def test_a_node_that_has_the_whole_chain_replays(self):
         async def scenario():
             started = await self.nodes.start(0, 1, 2)
