@@ -159,7 +159,12 @@ class Sync:
         deadline = loop.time() + timeout_seconds
         grace = None
         while True:
-            await self.settled()
+            try:
+                await self.settled()
+            except errors.StorageFailed:
+                raise
+            except errors.LedgerError:
+                pass  # told already: this node reads and votes no more
             heard = len(self._up.intersection(self._claims))
             if heard >= others:
                 return True

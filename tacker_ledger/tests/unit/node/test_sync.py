@@ -243,3 +243,40 @@ class TestSync(stores.StoreCase):
     def test_a_federation_of_one_does_not_wait(self):
         follower = Follower(self.stored.made, {})
         self.assertTrue(asyncio.run(follower.sync.first(0, 0, 30.0)))
+
+    def test_a_start_goes_on_where_a_certified_block_is_not_valid(self):
+        follower = Follower(self.stored.made, {HONEST: self.honest})
+
+        async def fail(blocks):
+            raise errors.BadBlock('names another state')
+
+        follower.take_over = fail
+
+        async def run():
+            follower.hears({HONEST: self.height})
+            try:
+                return await follower.sync.first(1, 1, 5.0)
+            finally:
+                await follower.sync.stop()
+
+        self.assertTrue(asyncio.run(run()))
+        self.assertEqual(1, len(follower.disagreed))
+
+    def test_a_fault_of_this_program_does_not_end_the_following(self):
+        follower = Follower(self.stored.made, {HONEST: self.honest})
+        take_over = follower.take_over
+
+        async def fail_once(blocks):
+            follower.take_over = take_over
+            raise ZeroDivisionError
+
+        follower.take_over = fail_once
+
+        async def run():
+            follower.hears({HONEST: self.height})
+            while follower.ledger.application.head.height < self.height:
+                await asyncio.sleep(0.01)
+            await follower.sync.stop()
+
+        asyncio.run(run())
+        self.assert_caught_up(follower)
