@@ -289,7 +289,20 @@ class Intake:
         expired = self._passed_over.block(
             [(one.txid, one.sender_id) for one in transactions], full)
         if expired is not None:
+            self._tell_again(expired)
             self._host.request_expired(expired)
+
+    def _tell_again(self, txid: bytes) -> None:
+        """Let all have what blames the leader, and what waits beside it.
+
+        Full pools refuse what they are told and let go of what they hold: a
+        transaction may wait here alone, and no leader could ever take it.
+        """
+        waiting = self._pool.candidates(limits.BLOCK_MAX_TRANSACTIONS,
+                                        _FORWARD_MAX_BYTES)
+        txids = dict.fromkeys((txid, *(one.txid for one in waiting)))
+        self._send([entry for entry in map(self._pool.get, txids)
+                    if entry is not None], None, urgent=True)
 
     def view_changed(self) -> None:
         """Another member leads: it is told what waits here."""

@@ -247,6 +247,26 @@ class TestIntake(base.TestCase):
             self.assertEqual([one.txid], self.host.expired)
         self.run_scenario(scenario)
 
+    def test_what_blames_the_leader_is_told_to_all_again(self):
+        # the member it was accepted by may have let go of it
+        one, other = (test_pool.transaction(name) for name in 'ab')
+
+        async def scenario(made):
+            made.received(3, messages.Transactions(True, (self.raw(one),)))
+            made.received(0, messages.Transactions(False, (
+                self.raw(other),)))
+            while len(self.pool) < 2:
+                await asyncio.sleep(0.01)
+            for _ in range(request_timers.PASSES_MAX_COUNT):
+                self.assertEqual([], self.host.sent)
+                made.block_committed([], False)
+            self.assertEqual([one.txid], self.host.expired)
+            (message, to), = self.host.sent
+            self.assertIsNone(to)
+            self.assertEqual(messages.Transactions(True, (
+                self.raw(one), self.raw(other))), message)
+        self.run_scenario(scenario)
+
     def test_what_is_told_twice_is_looked_at_once(self):
         one = test_pool.transaction('one')
 
