@@ -34,6 +34,9 @@ PASSED = frozenset(('success', 'xfail'))
 SKIPPED = frozenset(('skip',))
 #: Everything else ("fail", "uxsuccess", a test that never ended) has failed.
 
+#: What a test that passed leaves for the report, as a detail of this name.
+MEASURED = 'measured'
+
 
 @dataclasses.dataclass(slots=True)
 class Outcome:
@@ -197,6 +200,10 @@ def read_stream(stream: bytes) -> Outcome:
             return
         if test['status'] in PASSED:
             outcome.passed += 1
+            if MEASURED in test['details']:
+                outcome.details.append(
+                    f'measured by {test["id"]}:\n'
+                    + test['details'][MEASURED].as_text())
         elif test['status'] in SKIPPED:
             outcome.skipped += 1
             reason = ''.join(

@@ -50,6 +50,17 @@ class TestStream(base.TestCase):
         outcome = self.read(('a', 'inprogress'), ('a', 'success'))
         self.assertEqual((1, 0), (outcome.passed, outcome.failed))
 
+    def test_what_was_measured_is_kept(self):
+        stream = io.BytesIO()
+        writer = subunit.StreamResultToBytes(stream)
+        writer.status(test_id='a', test_status='inprogress')
+        writer.status(test_id='a', file_name='measured', eof=True,
+                      file_bytes=b'7 s', mime_type='text/plain;charset=utf8')
+        writer.status(test_id='a', test_status='success')
+        outcome = load_suites().read_stream(stream.getvalue())
+        self.assertEqual(['measured by a:\n7 s'], outcome.details)
+        self.assertTrue(outcome.good)
+
 
 class TestRun(base.TestCase):
     """Whole runs, of real suites in a tree of their own."""
