@@ -2,6 +2,7 @@
 """The base of tests that make real members fail."""
 
 from collections.abc import Iterable
+import os
 from typing import Any
 from typing import ClassVar
 
@@ -85,6 +86,14 @@ class FaultsCase(base.TestCase):
 
     # Steps
 
+    def measured(self, text: str) -> None:
+        """Have the run's report show what was measured."""
+        self.addDetail('measured', content.text_content(text))
+        path = os.environ.get('TACKER_LEDGER_MEASURED_FILE')
+        if path:
+            with open(path, 'a') as file:
+                file.write(f'{self.id()}\n{text}\n')
+
     def honest(self) -> list[int]:
         """Return who is expected to keep the rules."""
         return [index for index in range(self.members.size)
@@ -96,6 +105,9 @@ class FaultsCase(base.TestCase):
         author = authors.Author(self.h)
         written = [author.template() for _ in range(count)]
         index = self.honest()[0] if through is None else through
+        self.members.wait_until(
+            lambda: self.members.status(index)['has_quorum'], SOON_SECONDS,
+            f'node {index} sees a quorum')
         results = self.members.submit(
             index, *(one.submission for one in written))
         self.assertEqual([None] * count,

@@ -18,7 +18,6 @@ class Changing(federation.Federation):
     commands, here in this process.
     """
 
-    #: name -> directory index of a member; what a document calls it stays
     def __init__(self, nodes: int = 4, **options):
         self.documents = 0
         super().__init__(nodes, init=('--suite', 'ed25519'), options={
@@ -39,8 +38,11 @@ class Changing(federation.Federation):
         """The issuing key in force at genesis."""
         return self.directory / 'ca' / 'issuer.key'
 
-    def join(self, name: str) -> int:
-        """Make a newcomer's directory with certificate; return its index."""
+    def join(self, name: str, newest: pathlib.Path | None = None) -> int:
+        """Make a newcomer's directory with certificate; return its index.
+
+        :param newest: document in force, if it is to know whom to ask
+        """
         index = self.size
         start = self._ports.start
         home = self.home(index)
@@ -48,7 +50,8 @@ class Changing(federation.Federation):
             'join', '--name', name, '--genesis', self.genesis_file,
             '--directory', home, '--host', '127.0.0.1', '--suite', 'ed25519',
             '--peer-port', start + index, '--door-port', start + 100 + index,
-            '--operator-port', start + 200 + index, '--admission', 'open')
+            '--operator-port', start + 200 + index, '--admission', 'open',
+            *(() if newest is None else ('--newest', newest)))
         self.certify(home / f'{name}.member', home / 'node.pem')
         shutil.copy(self.ca_file, home / 'ca.pem')
         parser = configparser.ConfigParser(interpolation=None)

@@ -5,8 +5,6 @@ import os
 import signal
 import time
 
-from testtools import content
-
 from tacker_ledger.tests.functional import doors
 from tacker_ledger.tests.functional.faults import case
 from tacker_ledger.tests.functional.faults import lies
@@ -128,11 +126,11 @@ class TestFlood(test_byzantine_members.ByzantineCase):
         share = max((members_module.cpu_seconds(pid) - used[index]) / elapsed
                     for index, pid in pids.items())
         growth = max(peak[index] - before[index] for index in pids)
-        self.addDetail('measured', content.text_content(
+        self.measured(
             f'{kind}: {rounds} rounds of writes committed in '
             f'{elapsed:.1f} s, memory of a member grew by at most '
             f'{growth / 2 ** 20:.0f} MiB, CPU of a member at most '
-            f'{share:.0%} of one core'))
+            f'{share:.0%} of one core')
         self.assertLess(growth, GROWTH_MAX_BYTES)
         self.members.tell(LIAR)
         self.assert_progress()

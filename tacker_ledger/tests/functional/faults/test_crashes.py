@@ -10,8 +10,6 @@ import collections
 import random
 import time
 
-from testtools import content
-
 from tacker_ledger.tests.functional.faults import case
 from tacker_ledger.tests.functional.faults import load as load_module
 from tacker_ledger.tests.functional.faults import view_change_time
@@ -141,7 +139,7 @@ class TestKillLoop(case.FaultsCase):
                   for what, count in sorted(self.kills.items())]
         report.append(f'{len(load.accepted)} transactions accepted')
         report.append(view_change_time.summary(self.times))
-        self.addDetail('measured', content.text_content('\n'.join(report)))
+        self.measured('\n'.join(report))
         worst = sum(count for what, count in self.kills.items()
                     if 'leader' in what or 'not sent' in what)
         self.assertGreaterEqual(2 * worst, sum(self.kills.values()))

@@ -212,6 +212,36 @@ class TestMembership(base.TestCase):
         members.manage('chain', 'verify', str(members.data(sleeper)),
                        '--federation', str(members.genesis_file))
 
+    def test_s21_a_joiner_where_nobody_of_genesis_is_left(self):
+        """S21: it is told whom to ask, and believes the chain alone."""
+        members = self.make(2)
+        for name in ('node-2', 'node-3'):
+            members.start(members.join(name))
+        members.change(0, [0, 1, 2, 3], *(
+            argument for index in (2, 3) for argument in (
+                '--add', members.home(index) / f'node-{index}.member')))
+        members.wait_voting([0, 1, 2, 3])
+        epoch = members.change(2, [0, 1, 2, 3], '--remove', 'node-0',
+                               '--remove', 'node-1')
+        members.wait_epoch(epoch, [2, 3])
+        members.wait_voting([2, 3])
+        members.stop(0)
+        members.stop(1)
+        self.progresses(members, [2, 3])
+        newest = members.directory / 'newest.cbor'
+        members.command('show', '--current', members.data(2), '--out',
+                        newest)
+        joiner = members.join('node-4', newest)
+        members.start(joiner)
+        epoch = members.change(2, [2, 3, joiner], '--add',
+                               members.home(joiner) / 'node-4.member')
+        members.wait_epoch(epoch, [2, 3, joiner])
+        members.wait_voting([joiner])
+        # three of three decide
+        self.progresses(members, [2, 3, joiner])
+        members.manage('chain', 'verify', str(members.data(joiner)),
+                       '--federation', str(members.genesis_file))
+
     def test_everything_is_renewed_under_load(self):
         """Certificates, then the CA: no commit fails, no node restarts."""
         members = self.make()

@@ -6,8 +6,6 @@ import http.client
 import threading
 import time
 
-from testtools import content
-
 from tacker_ledger.core import codec
 from tacker_ledger.core.ledger import answer as answer_module
 from tacker_ledger.storage import index as index_module
@@ -18,7 +16,7 @@ from tacker_ledger.tests.functional.faults import load as load_module
 SMALL = 3
 #: Room for the state map, 64 MiB at once, and some minutes of chain.
 DISK_MIB = 96
-POOL_MAX_TRANSACTIONS = 400
+POOL_MAX_TRANSACTIONS = 2000
 #: Threads which offer as fast as they are answered.
 CROWD = 10
 _BATCH = 100
@@ -138,6 +136,7 @@ class TestResources(case.FaultsCase):
         """S23: told to come again, latency bounded, leaders stay."""
         self.members.wait_voting()
         view = max(map(self.view, range(4)))
+        height = self.members.height(0)
         over, answers, accepted = threading.Event(), [], set()
         threads = [threading.Thread(target=self.offer, args=(
             number % 4, over, answers, accepted), daemon=True)
@@ -170,13 +169,18 @@ class TestResources(case.FaultsCase):
         kept = [txid for txid in accepted if reader.place(txid)]
         self.assertGreater(len(kept), 0)
         self.assert_progress()
-        self.assertLessEqual(max(map(self.view, range(4))), view + 2)
-        self.addDetail('measured', content.text_content(
+        # a full pool may cost an honest leader its place, not one after
+        # the other theirs
+        blocks = self.members.height(0) - height
+        changes = max(map(self.view, range(4))) - view
+        self.assertLessEqual(changes, 1 + blocks // 10)
+        self.measured(
             f'{len(answers)} batches of {_BATCH} offered by {CROWD} '
             f'writers, {sum(status == 503 for status, _ in answers)} told '
             f'to come again, {len(accepted)} transactions accepted, '
             f'{len(kept)} of them committed, the last of them '
-            f'{took_seconds:.1f} s after the end'))
+            f'{took_seconds:.1f} s after the end; {blocks} blocks, '
+            f'{changes} view changes')
 
 
 def _codes(body: bytes) -> list[str | None]:
