@@ -112,7 +112,7 @@ class Stage:
                      'vnf', 'ledger']
         start = ' '.join(openstack)
         return ['Try:', *('  %s %s' % (start, words) for words in (
-            'node list', 'vnf list', 'configuration list',
+            'node list', 'node show node-0', 'vnf list', 'configuration list',
             'configuration history ' + self.cids.get('firewall', 'CID'),
             'transaction list', 'receipt list fw-b')),
             '  tail -f %s' % (self.directory / 'fw-b' / 'agent.log')]
