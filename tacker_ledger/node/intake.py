@@ -286,8 +286,10 @@ class Intake:
         """
         if full:
             self._full_block_at = time.monotonic()
+        # Where pools are crowded the leader may have had no room for it.
         expired = self._passed_over.block(
-            [(one.txid, one.sender_id) for one in transactions], full)
+            [(one.txid, one.sender_id) for one in transactions],
+            full or self._pool.crowded)
         if expired is not None:
             self._tell_again(expired)
             self._host.request_expired(expired)

@@ -104,6 +104,12 @@ class Pool:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether it is half full, or more."""
+        return (2 * len(self._entries) >= self.max_transactions
+                or 2 * self.bytes >= self.max_bytes)
+
     def __contains__(self, txid: bytes) -> bool:
         return txid in self._entries
 

@@ -227,6 +227,23 @@ class TestIntake(base.TestCase):
             self.assertEqual([2], [to for _, to in self.host.sent])
         self.run_scenario(scenario, forward_after_seconds=0.5)
 
+    def test_crowded_pools_blame_the_leader_later(self):
+        self.pool.max_transactions = 2
+        one = test_pool.transaction('one')
+
+        async def scenario(made):
+            made.received(3, messages.Transactions(True, (self.raw(one),)))
+            while one.txid not in self.pool:
+                await asyncio.sleep(0.001)
+            passes = (request_timers.PASSES_MAX_COUNT
+                      * request_timers.FULL_BLOCKS_PER_PASS)
+            for _ in range(passes - 1):
+                made.block_committed((), False)
+            self.assertEqual([], self.host.expired)
+            made.block_committed((), False)
+            self.assertEqual([one.txid], self.host.expired)
+        self.run_scenario(scenario)
+
     def test_what_blocks_with_room_pass_over_blames_the_leader(self):
         one = test_pool.transaction('one')
 
