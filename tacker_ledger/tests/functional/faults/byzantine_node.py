@@ -78,6 +78,8 @@ class Tongue:
         self._reached: set[int] = set()
         self._dying = False
         self._flood: asyncio.Task[None] | None = None
+        #: Frames of floods that were handed to a link.
+        self.flooded = 0
         hub = node.hub
         self._send = hub.send
         hub.send = self.send  # type: ignore[method-assign]
@@ -142,12 +144,16 @@ class Tongue:
             if command.flood:
                 self._flood = asyncio.create_task(floods.flood(
                     self, command.flood, command.per_second))
-        return {'told': [[*place, *what] for place, what in told.items()]}
+        if self._flood is not None and self._flood.done():
+            self._flood.result()  # it ends by its failure alone
+        return {'told': [[*place, *what] for place, what in told.items()],
+                'flooded': self.flooded}
 
     # Speaking
 
     def speak(self, member: int, frame: bytes, bulk: bool = False) -> bool:
         """Send a frame as it is."""
+        self.flooded += 1
         return self._send(member, frame, bulk)
 
     def broadcast(self, frame: bytes, bulk: bool = False) -> int:
@@ -169,8 +175,10 @@ class Tongue:
         if command.crash and type(message).__name__ == command.kind:
             return self._crash(command, member, frame)
         if command.lie and isinstance(message, lies.ALL[command.lie][0]):
-            return all([self._send(member, messages.encode(said), bulk)
-                        for said in self._lie(command, message, member)])
+            frames = map(messages.encode,
+                         self._lie(command, message, member))
+            return min((self._send(member, one, bulk) for one in frames),
+                       default=True)
         return self._send(member, frame, bulk)
 
     def _crash(self, command: Command, member: int, frame: bytes) -> bool:

@@ -10,10 +10,10 @@ from testtools import content
 
 from tacker_ledger.tests import base
 from tacker_ledger.tests.functional import authors
-from tacker_ledger.tests.functional import federation
 from tacker_ledger.tests.functional.faults import members as members_module
 from tacker_ledger.tests.functional.faults import namespaces
 from tacker_ledger.tests.functional.faults import oracle
+from tacker_ledger.tests.functional import federation
 
 SOON_SECONDS = members_module.SOON_SECONDS
 
@@ -46,8 +46,9 @@ class FaultsCase(base.TestCase):
         if cls._missing:
             return
         cls.members = members_module.Members(
-            cls.NODES, heartbeat_seconds=cls.HEARTBEAT_SECONDS, options=cls.OPTIONS,
-            byzantine=(*cls.LIARS, *cls.HOOKED), **cls.MEMBERS)
+            cls.NODES, heartbeat_seconds=cls.HEARTBEAT_SECONDS,
+            options=cls.OPTIONS, byzantine=(*cls.LIARS, *cls.HOOKED),
+            **cls.MEMBERS)
         cls.addClassCleanup(cls.members.close)
         cls.h = cls.members.h
 

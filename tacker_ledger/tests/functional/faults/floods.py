@@ -55,6 +55,7 @@ def _huge(tongue: 'byzantine_node.Tongue', member: int, number: int) -> None:
                 limits.FRAME_MAX_BYTES)
         case _:   # begun, never finished
             data = struct.pack('>I', limits.FRAME_MAX_BYTES) + bytes(_MIB)
+    tongue.flooded += 1
     transport.write(data)
 
 

@@ -344,7 +344,6 @@ _ANY_BLOCK: Any = _Anything()
 
 def _withhold(_liar: Liar, _message: messages.Blocks, _to: int) -> None:
     """Never answer."""
-    return None
 
 
 BLOCKS: dict[str, Lie] = {

@@ -23,11 +23,11 @@ import cbor2
 from tacker_ledger.core import codec
 from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.node import query
-from tacker_ledger.tests.functional import federation
 from tacker_ledger.tests.functional.faults import control
 from tacker_ledger.tests.functional.faults import namespaces
 from tacker_ledger.tests.functional.faults import nursery
 from tacker_ledger.tests.functional.faults import relay as relay_module
+from tacker_ledger.tests.functional import federation
 from tacker_ledger.transport import framing
 
 #: Deadline of what should take a second or two.

@@ -6,7 +6,6 @@ import signal
 import time
 
 from tacker_ledger.tests.functional import doors
-from tacker_ledger.tests.functional.faults import case
 from tacker_ledger.tests.functional.faults import lies
 from tacker_ledger.tests.functional.faults import members as members_module
 from tacker_ledger.tests.functional.faults import test_byzantine_members
@@ -113,6 +112,7 @@ class TestFlood(test_byzantine_members.ByzantineCase):
                   for index, pid in pids.items()}
         used = {index: members_module.cpu_seconds(pid)
                 for index, pid in pids.items()}
+        sent = self.members.tell(LIAR)['flooded']
         began = time.monotonic()
         self.members.tell(LIAR, flood=kind, per_second=FLOOD_PER_SECOND)
         rounds, peak = 0, dict(before)
@@ -123,15 +123,18 @@ class TestFlood(test_byzantine_members.ByzantineCase):
                 peak[index] = max(peak[index],
                                   doors.anonymous_memory_bytes(pid))
         elapsed = time.monotonic() - began
+        sent = self.members.tell(LIAR, look=True)['flooded'] - sent
         share = max((members_module.cpu_seconds(pid) - used[index]) / elapsed
                     for index, pid in pids.items())
         growth = max(peak[index] - before[index] for index in pids)
         self.measured(
-            f'{kind}: {rounds} rounds of writes committed in '
+            f'{kind}: {sent} frames; {rounds} rounds of writes committed in '
             f'{elapsed:.1f} s, memory of a member grew by at most '
             f'{growth / 2 ** 20:.0f} MiB, CPU of a member at most '
             f'{share:.0%} of one core')
+        self.assertGreater(sent, 10)
         self.assertLess(growth, GROWTH_MAX_BYTES)
+        self.assertLess(share, 1.0)
         self.members.tell(LIAR)
         self.assert_progress()
         self.assertEqual(pids, {index: self.members.pid(index)
