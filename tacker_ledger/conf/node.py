@@ -124,7 +124,8 @@ _PEERS = [
     cfg.FloatOpt(
         'snapshot_hold_seconds', default=600.0, min=1.0, max=86_400.0,
         help='How long the state is held unchanged for a neighbour that '
-             'fetches it. The database grows meanwhile as if nothing were '
+             'fetches it, and how long this node lets a neighbour take to '
+             'give one. The database grows meanwhile as if nothing were '
              'ever overwritten.'),
     cfg.FloatOpt(
         'start_timeout_seconds', default=10.0, min=0.0, max=3600.0,

@@ -162,12 +162,14 @@ class Fetcher:
 
     :param directory: the node's data directory
     :param timeout_seconds: how long a member may take for one answer
+    :param whole_seconds: and for a whole snapshot: so junk has an end
     """
 
     def __init__(self, application: application_module.LedgerApplication,
                  provider: provider_module.Provider, send: Send,
-                 directory: str | os.PathLike[str],
-                 timeout_seconds: float) -> None:
+                 directory: str | os.PathLike[str], timeout_seconds: float,
+                 whole_seconds: float) -> None:
+        self._whole_seconds = whole_seconds
         self._application = application
         self._provider = provider
         self._send = send
@@ -211,8 +213,7 @@ class Fetcher:
                  check.height, member)
         incoming = storage.Incoming(self._directory)
         try:
-            for part in snapshot.Part:
-                await self._part(member, offer.number, part, check, incoming)
+            await self._parts(member, offer.number, check, incoming)
             await asyncio.to_thread(incoming.finish)
             await asyncio.to_thread(
                 check.check_state,
@@ -223,6 +224,17 @@ class Fetcher:
         finally:
             self._send(member, snapshot_messages.EndSnapshot(offer.number))
         return Fetched(check, incoming)
+
+    async def _parts(self, member: int, number: int,
+                     check: snapshot.SnapshotCheck,
+                     incoming: storage.Incoming) -> None:
+        """Fetch all parts, in no more time than they are held anyway."""
+        try:
+            async with asyncio.timeout(self._whole_seconds):
+                for part in snapshot.Part:
+                    await self._part(member, number, part, check, incoming)
+        except TimeoutError:
+            raise errors.Timeout('The snapshot does not end.') from None
 
     async def _part(self, member: int, number: int, part: snapshot.Part,
                     check: snapshot.SnapshotCheck,
@@ -302,7 +314,7 @@ class Snapshots:
                  hold_seconds: float) -> None:
         self._holder = Holder(env, send, hold_seconds)
         self._fetcher = Fetcher(application, provider, send, directory,
-                                timeout_seconds)
+                                timeout_seconds, hold_seconds)
         self.fetch = self._fetcher.fetch
 
     def received(self, member: int, message: messages.Message) -> None:

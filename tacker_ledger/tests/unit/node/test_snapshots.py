@@ -2,6 +2,7 @@
 """Tests of snapshots between members, without and with whole nodes."""
 
 import asyncio
+import itertools
 import shutil
 
 from tacker_ledger.core.consensus import messages
@@ -31,7 +32,8 @@ class TestBothSides(test_snapshot.SnapshotCase):
         self.answers = []
         self.change = lambda message: message
 
-    def both(self, hold_seconds=60.0, timeout_seconds=5.0):
+    def both(self, hold_seconds=60.0, timeout_seconds=5.0,
+             whole_seconds=60.0):
         loop = asyncio.get_running_loop()
 
         def to_joiner(member, message):
@@ -48,7 +50,7 @@ class TestBothSides(test_snapshot.SnapshotCase):
                                        hold_seconds)
         self.fetcher = snapshots.Fetcher(
             self.joiner.ledger.application, federations.PROVIDER, to_source,
-            self.joiner.directory, timeout_seconds)
+            self.joiner.directory, timeout_seconds, whole_seconds)
 
     def run_both(self, scenario, **arguments):
         async def run():
@@ -95,6 +97,22 @@ class TestBothSides(test_snapshot.SnapshotCase):
                 message, snapshot_messages.Page) else message
         self.change = stall
         self.assert_fails(errors.Timeout, timeout_seconds=0.05)
+
+    def test_s16_full_pages_without_an_end(self):
+        numbers = itertools.count(1)
+
+        def endless(message):
+            if not isinstance(message, snapshot_messages.Page) or (
+                    message.items and len(message.items[0][0]) == 4):
+                return message
+            return snapshot_messages.Page(message.request_id, ((
+                next(numbers).to_bytes(32, 'big'), bytes(4096)),), True)
+
+        self.patch(limits, 'SNAPSHOT_PAGE_MAX_BYTES', 4000)
+        self.patch(limits, 'BLOCK_MAX_TRANSACTIONS', 10 ** 9)
+        self.change_epoch()
+        self.change = endless
+        self.assert_fails(errors.Timeout, whole_seconds=0.3)
 
     def test_s16_it_dies_midway(self):
         def die(message):
