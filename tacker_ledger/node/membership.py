@@ -76,6 +76,9 @@ class Membership:
         :raises BadOption: certificate, key and CA do not belong together
         """
         node = self._node
+        # the process may have ended between a block and what follows it
+        if node.registry.epoch != self._federation.epoch:
+            self._move_registry(self._of_epoch(node.registry.epoch))
         self._greeter = greeting.Greeter(
             node.application, node.provider, node.claim, self.member,
             self._identity.seed_in(self._federation),
@@ -97,13 +100,14 @@ class Membership:
 
     def _before(self) -> federation_module.Federation | None:
         epoch = self._federation.epoch
-        if epoch == 0:
-            return None
+        return None if epoch == 0 else self._of_epoch(epoch - 1)
+
+    def _of_epoch(self, epoch: int) -> federation_module.Federation | None:
         store = self._node.store
         with store.env.read() as txn:
-            rows = store.chain.federations(txn, epoch - 1)
-        if rows[0].epoch != epoch - 1:
-            return None  # a chain that begins with a snapshot
+            rows = store.chain.federations(txn, epoch)
+        if not rows or rows[0].epoch != epoch:
+            return None  # it begins with a snapshot, or was cut back
         signed = federation_module.SignedFederation.from_bytes(
             rows[0].signed)
         return federation_module.Federation.of(store.h, signed.document)
@@ -217,15 +221,20 @@ class Membership:
             hub.use(*found)
         hub.update(self.peers(before))
 
-    def _move_enrolments(self, before: federation_module.Federation) -> None:
+    def _move_registry(self, before: federation_module.Federation | None
+                       ) -> None:
         """Enrolments belong to members by their names."""
-        node = self._node
         places = {member.name: index for index, member
                   in enumerate(self._federation.members)}
+        self._node.registry.moved(self.member, {
+            index: places.get(member.name) for index, member
+            in enumerate(before.members if before else ())},
+            self._federation.epoch)
+
+    def _move_enrolments(self, before: federation_module.Federation) -> None:
+        node = self._node
         was_member = node.registry.member != identity_module.NO_MEMBER
-        node.registry.moved(self.member, {
-            index: places.get(member.name)
-            for index, member in enumerate(before.members)})
+        self._move_registry(before)
         if self.is_member and not was_member:
             self._later(node.registry.configure(
                 identity_module.enrolled_keys(node.conf)))

@@ -46,6 +46,8 @@ class Registry:
         #: key id -> member -> label
         self._keys: dict[bytes, dict[int, str]] = {}
         with store.env.read() as txn:
+            #: Of the federation by whose indices members are meant here.
+            self.epoch = store.enrolments.epoch(txn)
             for enrolment in store.enrolments.load(txn):
                 self._put(enrolment)
 
@@ -64,16 +66,17 @@ class Registry:
             self._keys.pop(key_id, None)
         return found
 
-    def moved(self, member: int, places: Mapping[int, int | None]) -> None:
+    def moved(self, member: int, places: Mapping[int, int | None],
+              epoch: int) -> None:
         """Take other indices, after a change of the federation.
 
         :param member: own index from now on
         :param places: old index -> new one, None for who has left: what it
             has enrolled ends with it
+        :param epoch: of the federation that these indices are of
         """
         self.member = member
-        if all(old == new for old, new in places.items()):
-            return
+        self.epoch = epoch
         before = [enrolments_module.Enrolment(key_id, label, one)
                   for key_id, members in self._keys.items()
                   for one, label in members.items()]
@@ -90,6 +93,7 @@ class Registry:
                                               enrolment.member)
             for enrolment in after:
                 self._store.enrolments.put(txn, enrolment)
+            self._store.enrolments.set_epoch(txn, epoch)
 
         self._store.write(job).add_done_callback(_log_failure)
 

@@ -14,6 +14,7 @@ import lmdb
 from tacker_ledger.storage import environment
 
 KEY_ID_BYTES = 32
+_EPOCH_KEY = b'enrolment-epoch'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,6 +58,16 @@ class Enrolments:
                           environment.U32.unpack(key[KEY_ID_BYTES:])[0])
                 for key, label in environment.scan(
                     txn, self._env.enrolments)]
+
+    def epoch(self, txn: lmdb.Transaction) -> int:
+        """Return by which federation's indices members are meant here."""
+        found = environment.get(txn, self._env.meta, _EPOCH_KEY)
+        return 0 if found is None else environment.U32.unpack(found)[0]
+
+    def set_epoch(self, txn: lmdb.Transaction, epoch: int) -> None:
+        """Note that the indices are those of an epoch from now on."""
+        environment.put(txn, self._env.meta, _EPOCH_KEY,
+                        environment.U32.pack(epoch))
 
     def note_addressed(self, txn: lmdb.Transaction, height: int,
                        pairs: Iterable[tuple[int, bytes, bytes]]) -> None:

@@ -144,7 +144,7 @@ class TestAddressers(stores.StoreCase):
         places = {0: None, 1: 0, 2: 1}
         for member, own in enumerate(net.registries):
             own.moved(-1 if places[member] is None else places[member],
-                      places)
+                      places, 7)
         for own in net.registries:
             self.assertEqual(
                 [(KEYS[1].hex(), 'by 1', 0), (KEYS[2].hex(), 'by 2', 1)],
@@ -161,8 +161,8 @@ class TestAddressers(stores.StoreCase):
         # and it is so on the disk too
         asyncio.run(asyncio.wait_for(self._settled(net.stored[1]), 20))
         again = net.restart(1)
-        again.moved(0, {0: 0, 1: 1})
-        self.assertEqual(first.records(), again.records())
+        self.assertEqual((7, first.records()),
+                         (again.epoch, again.records()))
 
     @staticmethod
     async def _settled(stored):
