@@ -10,6 +10,7 @@ from tacker_ledger.core.consensus import evidence
 from tacker_ledger.core.consensus import message_log
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import rounds
+from tacker_ledger.core.consensus import vote_log
 from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import block as block_module
 
@@ -20,7 +21,7 @@ class Memory:
     def __init__(self) -> None:
         #: Votes for the next height, by kind and sender.
         self._early: dict[tuple[int, int], messages.AnyVote] = {}
-        self._newest: dict[int, messages.Message] = {}
+        self._newest: dict[int, vote_log.Showable] = {}
         self._previous: message_log.MessageLog | None = None
 
     # The height after
@@ -76,7 +77,16 @@ class Memory:
                 or isinstance(message, messages.PrePrepare)
                 or not previous.add_vote(message)):
             return False, []
+        self.note(previous.newest(message.member))
         return True, previous.take_evidence()
+
+    def note(self, message: vote_log.Showable | None) -> None:
+        """Keep a member's message if it is its newest at heights before."""
+        if message is None:
+            return
+        held = self._newest.get(message.member)
+        if held is None or vote_log.place(message) > vote_log.place(held):
+            self._newest[message.member] = message
 
     def block(self, height: int, prefix: bytes
               ) -> block_module.Block | None:

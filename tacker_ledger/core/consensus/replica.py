@@ -277,6 +277,7 @@ class Replica:
         if message.member != member:
             self._refuse_forged(message, member)
         elif message.height < self.height:
+            self._memory.note(message)
             self._where.say(self._round, member)
         elif message.height > self.height:
             self._where.show_behind(member, message.height)

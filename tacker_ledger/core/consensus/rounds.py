@@ -88,7 +88,7 @@ class Round:
         """Whether a decision is under way in the present view."""
         return _PROPOSE in self.own or self.log.busy(self.view)
 
-    def newest(self, member: int) -> messages.Message | None:
+    def newest(self, member: int) -> vote_log.Showable | None:
         """Return the newest message of a member at this height, or None."""
         vote = self.log.newest(member)
         change = self.views.wanted_by(member)

@@ -7,9 +7,14 @@ a view that it left it does not enter any more.
 """
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
+
+#: A message as it is shown to the member who sent it.
+Showable: TypeAlias = (messages.ShownVote | messages.ViewChange
+                       | messages.NewView)
 
 #: What a record may hold, and in which order one view speaks: who asks for
 #: it, who opens it, proposal, prepares, commits.

@@ -149,6 +149,8 @@ class Witness:
                          tuple[int, environment.Environment]] = {}
         #: (member, height, view, kind) -> what was signed there
         self.votes: dict[tuple[int, int, int, int], set[bytes]] = {}
+        #: member -> highest height of a vote of it in another's log
+        self._relied: dict[int, int] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -193,7 +195,12 @@ class Witness:
             with env.read() as txn:
                 records = votes.VoteLog(env).load(txn)
         for record in records:
-            self._note(messages.decode(record))
+            message = messages.decode(record)
+            self._note(message)
+            if isinstance(message, messages.AnyVote) and (
+                    directory in self._others(message.member)):
+                self._relied[message.member] = max(
+                    message.height, self._relied.get(message.member, 0))
 
     def digest(self, index: int, height: int) -> str:
         """Return the digest (hex) of a block as a node has it."""
@@ -217,6 +224,14 @@ class Witness:
                 return
         self.votes.setdefault((message.member, message.height, message.view,
                                message.KIND), set()).add(signed)
+
+    def _others(self, member: int) -> list[pathlib.Path]:
+        return [self._members.data(index)
+                for index in range(self._members.size) if index != member]
+
+    def relied(self, member: int) -> int:
+        """Return the highest height at which others relied on a vote."""
+        return self._relied.get(member, 0)
 
     def voted(self, member: int) -> int:
         """Return the highest height at which a vote of a member was seen."""

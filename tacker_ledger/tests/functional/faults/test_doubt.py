@@ -52,7 +52,8 @@ class TestStaleStore(DoubtCase):
             members.pause(2)
             members.submit(3, self.author.template().submission)
             members.wait_until(
-                lambda: witness.voted(3) > stale, what='node 3 votes')
+                lambda: witness.relied(3) > stale,
+                what='others rely on votes that the copy lacks')
             members.kill(3)
             before = self.height(0)
             copies.put_back(members, 3, old)
@@ -90,7 +91,9 @@ class TestStaleStore(DoubtCase):
         members = self.members
         with copies.Witness(members) as witness:
             old = copies.snapshot(members, 3)
-            members.wait_height(copies.head(old) + 2)
+            members.wait_until(
+                lambda: witness.relied(3) > copies.head(old),
+                what='others rely on votes that the copy lacks')
             members.kill(3)
             copies.put_back(members, 3, old)
             # with two others alone nothing moves, so doubt cannot end
@@ -126,8 +129,10 @@ class TestTwoCopies(DoubtCase):
         with copies.Witness(members) as witness:
             copy = copies.Copy(members, own, copies.snapshot(members, own))
             self.addCleanup(copy.kill)
+            stale = copies.head(copy.data)
             witness.watch(copy.data)
-            members.wait_height(copies.head(copy.data) + 2)
+            members.wait_until(lambda: witness.relied(own) > stale,
+                               what='others rely on votes it lacks')
             # two of four decide nothing, so the copy stays in doubt
             for index in (*rest, own):
                 members.kill(index)
@@ -162,8 +167,10 @@ class TestTwoCopies(DoubtCase):
             self.commit(0)
             copy = copies.Copy(members, own, copies.snapshot(members, own))
             self.addCleanup(copy.kill)
+            stale = copies.head(copy.data)
             witness.watch(copy.data)
-            members.wait_height(self.height(own) + 2)
+            members.wait_until(lambda: witness.relied(own) > stale,
+                               what='others rely on votes it lacks')
             instance = members.status(own)['instance']
             copy.start()
             members.wait_until(
@@ -212,7 +219,9 @@ class TestTwoMembers(DoubtCase):
         with copies.Witness(members) as witness:
             self.commit(0)
             old = copies.snapshot(members, 1)
-            members.wait_height(copies.head(old) + 2)
+            members.wait_until(
+                lambda: witness.relied(1) > copies.head(old),
+                what='the other relies on votes that the copy lacks')
             members.stop(1)
             copies.put_back(members, 1, old)
             members.start(1)

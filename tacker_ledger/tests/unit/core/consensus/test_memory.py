@@ -52,6 +52,19 @@ class TestMemory(base.TestCase):
         self.assertEqual((False, []), self.memory.is_late_news(
             self.ours.proposal(0, self.block)))
 
+    def test_what_comes_late_is_the_newest_too(self):
+        """It is shown to its sender, should that have forgotten it."""
+        self.end_height()
+        self.memory.is_late_news(self.ours.commit(3, self.block))
+        self.assertEqual(messages.Commit.KIND, self.memory.newest(3).kind)
+        self.assertEqual(messages.Commit.KIND, self.memory.newest(2).kind)
+        change = messages.ViewChange(1, 1, 2, b'head', None, bytes(64))
+        self.memory.note(change)
+        self.assertEqual(change, self.memory.newest(2))
+        self.memory.is_late_news(self.ours.prepare(2, self.block))
+        self.assertEqual(change, self.memory.newest(2))
+        self.memory.note(None)
+
     def test_a_new_epoch_forgets_all(self):
         self.end_height()
         self.memory.keep_early(messages.Prepare(2, 0, 3, bytes(8),
