@@ -15,6 +15,7 @@ from tacker_ledger.core.ledger import state_records
 from tacker_ledger.core import limits
 from tacker_ledger.node import indexing
 from tacker_ledger.node import supply
+from tacker_ledger.storage import check as check_module
 from tacker_ledger.storage import index as index_module
 from tacker_ledger.storage import snapshot as storage
 from tacker_ledger.tests import federations
@@ -263,6 +264,34 @@ class TestSnapshot(SnapshotCase):
         # as many as there are, but others: noticed when they are put in
         self.assert_refused(add)
 
+    def test_the_checks_of_a_start_find_it_sound(self):
+        """Of a joiner, and of one that had some blocks before."""
+        self.change_epoch()
+        self.stored.commit(self.addressed('one'))
+        for held in (0, 3):
+            self.joiner.close()
+            self.joiner = stores.Stored(
+                self.make_directory() / f'joiner-{held}')
+            self.addCleanup(self.joiner.close)
+            self.follow(held)
+            check = self.join()
+            found = check_module.complete(
+                self.joiner.store.env, self.h,
+                array=self.joiner.store.nodes)
+            self.assertEqual((check.height, check.height, 1), (
+                found.height, found.first_body, found.transactions))
+            check_module.quick(self.joiner.store.env, self.h, walk=True)
+
+    def follow(self, count):
+        """Let the joiner have the first blocks."""
+        for one in self.stored.ledger.blocks[:count]:
+            self.joiner.store.append(
+                [(one.outcome, one.certificate)]).result()
+        if count:
+            application = self.joiner.ledger.application
+            application._head = dataclasses.replace(
+                application.head, height=count, digest=one.block.digest)
+
     # What is not there
 
     def test_history_from_before_is_pruned(self):
@@ -361,13 +390,7 @@ class TestSnapshot(SnapshotCase):
         self.assertEqual(0, self.joiner.store.head().height)
 
     def test_a_node_that_was_behind_keeps_what_it_had(self):
-        for one in self.stored.ledger.blocks[:3]:
-            self.joiner.store.append(
-                [(one.outcome, one.certificate)]).result()
-        application = self.joiner.ledger.application
-        one = self.stored.ledger.blocks[2]
-        application._head = dataclasses.replace(
-            application.head, height=3, digest=one.block.digest)
+        self.follow(3)
         self.join()
         reader = self.joiner.reader
         self.assertEqual(self.stored.reader.block(1), reader.block(1))
