@@ -217,7 +217,7 @@ class Replica:
         for record in records:
             if (record.height, record.view, record.member) == (
                     self.height, self.view, self.leader):
-                self._round.fault = 'it has signed two blocks'
+                self._round.fault = 'it signed two blocks'
 
     # Changing the view
 
@@ -232,7 +232,7 @@ class Replica:
             self._leave(later, 'more than f members ask for it')
         elif self._round.fault and views.active:
             self._leave(self.view + 1,
-                        f'of its leader: {self._round.fault}')
+                        f'its leader is at fault: {self._round.fault}')
         self._pace.arm(
             self._round, work=self._proposals.work, now_ms=self._now_ms,
             heartbeat_ms=self._proposals.heartbeat_due_ms(self._now_ms))

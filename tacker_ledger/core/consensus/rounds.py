@@ -371,7 +371,7 @@ class Round:
 
     def _refuse_leader(self, error: errors.LedgerError) -> None:
         self._out.refuse(self.leader, self.height, self.view, error)
-        self.fault = f'refused its proposal: {error.code}'
+        self.fault = f'its proposal is no good, {error.code}'
 
     # Changing the view
 
