@@ -9,6 +9,7 @@ whether or not the targets hold; with 1 when something could not be.
 import argparse
 from collections.abc import Sequence
 import json
+import signal
 import sys
 
 from tacker_ledger.bench import figures
@@ -83,6 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = runs.Options(
         arguments.nodes, arguments.size, arguments.batch, arguments.seconds,
         arguments.quick, arguments.transactions)
+    # so that nodes end and directories go, whoever ends the benchmark
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if arguments.report:
             # before minutes of measuring
@@ -99,6 +102,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('ended before it was done', file=sys.stderr)
         return 1
     return 0
 
