@@ -134,12 +134,10 @@ class FaultsCase(base.TestCase):
         return found
 
     def leader(self) -> int:
-        """Return who leads in the eyes of the highest view."""
-        statuses = [self.members.status(index)
-                    for index in self.members.up()
-                    if index not in self.LIARS]
-        return max((status['view'], status['leader'])
-                   for status in statuses)[1]
+        """Return who leads, once all honest members agree on that."""
+        return self.members.agreed_leader(
+            [index for index in self.members.up()
+             if index not in self.LIARS])
 
     def give_lead(self, wanted: int) -> None:
         """Let one leader after the other stand still until it is one's turn.

@@ -21,7 +21,6 @@ from typing import Any
 import cbor2
 
 from tacker_ledger.core import codec
-from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.node import query
 from tacker_ledger.tests.functional.faults import control
 from tacker_ledger.tests.functional.faults import namespaces
@@ -189,13 +188,17 @@ class Members(federation.Federation):
         return [self.height(index)
                 for index in (self.up() if nodes is None else nodes)]
 
-    def leader(self, index: int) -> int:
-        """Return whom the newest certificate of a node names as leader."""
-        _header, certificate = self.reader(index).head()
-        if not certificate:
-            return 0
-        view = certificate_module.Certificate.from_bytes(certificate).view
-        return view % self.size
+    def agreed_leader(self, nodes: Iterable[int]) -> int:
+        """Return who leads, once nodes are in one view of one height."""
+        nodes = list(nodes)
+        found: list[dict[str, Any]] = []
+
+        def agreed() -> bool:
+            found[:] = [self.status(index) for index in nodes]
+            return len({(one['height'], one['view'])
+                        for one in found}) == 1
+        self.wait_until(agreed, SOON_SECONDS, 'all are in one view')
+        return int(found[0]['leader'])
 
     def has(self, index: int, txids: Iterable[bytes]) -> bool:
         """Return whether a node's chain has all of these."""

@@ -80,6 +80,9 @@ class TestKillLoop(case.FaultsCase):
 
     def kill_at_point(self, index: int, kind: str, who: str) -> None:
         self.members.tell(index, crash='before', kind=kind)
+        self.wait_killed(index, kind, who)
+
+    def wait_killed(self, index: int, kind: str, who: str) -> None:
         ends = time.monotonic() + case.SOON_SECONDS
         while self.members.running(index):
             self.assertLess(time.monotonic(), ends)
@@ -105,10 +108,23 @@ class TestKillLoop(case.FaultsCase):
         self.kill_at_point(index, self.FOLLOWER_POINTS[number % 2],
                            'follower')
 
+    def kill_in_view_change(self, number: int) -> None:
+        """Kill the leader, and one of those who change the view."""
+        leader = self.leader()
+        index = (leader + 1) % 4
+        kind, who = (('NewView', 'next leader') if number % 8 == 3
+                     else ('ViewChange', 'follower'))
+        self.members.tell(index, crash='before', kind=kind)
+        self.kill_now(leader, 'leader')
+        self.wait_killed(index, kind, who)
+
     def round(self, number: int) -> None:
         """Kill three of four, one of them perhaps again as it starts."""
-        self.kill_leader(number)
-        self.kill_follower(number)
+        if number % 4 == 3:
+            self.kill_in_view_change(number)
+        else:
+            self.kill_leader(number)
+            self.kill_follower(number)
         self.kill_now(self.random.choice(self.members.up()), 'one of two')
         down = [index for index in range(4)
                 if not self.members.running(index)]

@@ -88,3 +88,30 @@ class TestDamage(base.TestCase):
             '    environment.put(txn, env.meta, b"state-map-clean", b"0")\n')
         self.assert_comes_back()
         self.assertNotIn('In doubt', self.members.log(3))
+
+    def test_s18_a_damaged_array_is_noticed_by_the_running_node(self):
+        """S18: a certified block that it refuses shows its own damage."""
+        path = self.members.data(3) / 'state.map'
+        with open(path, 'r+b') as file:
+            # inner nodes, not the root that the start compares
+            for at in range(64, 1 << 16, 32):
+                node = os.pread(file.fileno(), 32, at)
+                if node != bytes(32):
+                    os.pwrite(file.fileno(), bytes(31) + b'\1', at)
+        self.members.start(3)
+        self.commit()
+        self.assert_ends_up_voting()
+        self.assertIn('starts over and looks at all of it',
+                      self.members.log(3))
+        self.members.stop(3)
+        self.assert_comes_back()
+
+    def assert_ends_up_voting(self):
+        def at_work():
+            try:
+                status = self.members.status(3)
+            except Exception:  # noqa: BLE001 - between two instances
+                return False
+            return status['voting'] and status['height'] >= (
+                self.members.status(0)['height'] - 1)
+        self.members.wait_until(at_work, 90.0, 'node 3 is at work')

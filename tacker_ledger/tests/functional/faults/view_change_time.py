@@ -78,14 +78,11 @@ def main(argv: list[str]) -> int:
         with load_module.Load(members) as load:
             load.wait_accepted(50)
             while len(times) < arguments.kills:
-                leader = members.status(0)['leader']
+                leader = members.agreed_leader(members.up())
                 times.append(measure(members, leader,
                                      lambda: members.kill(leader)))
                 members.start(leader)
                 members.wait_voting()
-                members.wait_until(lambda: len({
-                    members.status(index)['leader']
-                    for index in members.up()}) == 1, 60.0, 'one leader')
             load.settle()
         oracle.judge(members, load.accepted)
     print(f'n = {arguments.nodes}: {summary(times)}')
