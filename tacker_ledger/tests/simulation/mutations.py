@@ -17,7 +17,7 @@ import importlib.machinery
 import runpy
 import sys
 
-_CORE = 'tacker_ledger.core.'
+_PACKAGE = 'tacker_ledger.'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Mutation:
     """A fault in the source, and what finds it.
 
     :param name: of the fault
-    :param changes: (module below the core, text, what replaces it)
+    :param changes: (module below the package, text, what replaces it)
     :param scenario: that finds it
     :param seeds: under which it does, first and last
     :param nodes: members, where the scenario leaves that open
@@ -50,65 +50,75 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         'quorum off by one',
-        (('consensus.quorum',
+        (('core.consensus.quorum',
           'return (n + faults(n)) // 2 + 1',
           'return (n + faults(n)) // 2'),),
         'S15/even-halves', (0, 9), 4),
     Mutation(
         'vote before persist',
-        (('consensus.ballots',
+        (('core.consensus.ballots',
           'own = self._own[message.KIND] = Own(message, digest, False)',
           ('own = self._own[message.KIND] = Own(message, digest, False)\n'
            '        self._out.send(message)')),),
         'S17/processes-end-and-are-back-at-once', (0, 9), 4),
     Mutation(
         'certificate not checked',
-        (('ledger.certificate',
+        (('core.ledger.certificate',
           ('if member is None or not verifier.verify_raw_ed25519(\n'
            '                member.vote_key, message, signature):'),
           'if member is None:'),),
         'S10/false-certificates-on-blocks-of-a-liar', (0, 4)),
     Mutation(
         'prepared certificate dropped',
-        (('consensus.rounds',
+        (('core.consensus.rounds',
           ('messages.head_pair(head.header, head.certificate), '
            'self.prepared,'),
           'messages.head_pair(head.header, head.certificate), None,'),),
         'S3/committed-at-one-member-alone', (0, 4)),
     Mutation(
         'timer never reset',
-        (('consensus.pacemaker',
+        (('core.consensus.pacemaker',
           'if wanted == self._set_for:',
           'if self._set_for is not None:'),
-         ('consensus.pacemaker',
+         ('core.consensus.pacemaker',
           ('self._set_for = None\n        self._out.cancel('
            'effects.TIMER_VIEW)'),
           'pass')),
         'S23/steady-load-changes-no-view', (0, 4), 4),
     Mutation(
         'duplicate signer accepted',
-        (('ledger.certificate',
+        (('core.ledger.certificate',
           'if members != sorted(set(members)):',
           'if members != sorted(members):'),),
         'S10/false-certificates-on-blocks-of-a-liar', (0, 4)),
     Mutation(
         'lowest view wins',
-        (('consensus.view_change',
+        (('core.consensus.view_change',
           'return max(prepared, key=lambda one: one.view).header',
           'return min(prepared, key=lambda one: one.view).header'),),
         'S4/prepared-twice-in-different-views', (0, 0)),
     Mutation(
         'new view without a quorum',
-        (('consensus.view_change',
+        (('core.consensus.view_change',
           'if len(changes) < federation.quorum:',
           'if len(changes) < federation.quorum - 1:'),),
         'S5/new-view-that-nobody-is-entitled-to', (0, 4)),
     Mutation(
         'vote log not read',
-        (('consensus.replica',
+        (('core.consensus.replica',
           'self._round.restore(self._records.take(self.height))',
           'self._records.take(self.height)'),),
         'S17/processes-end-and-are-back-at-once', (0, 9), 4),
+    Mutation(
+        'forgotten votes not noticed',
+        (('node.doubt', 'elif not self.reason:', 'elif False:'),),
+        'S17/disk-restored-from-an-old-backup', (0, 4), 4),
+    Mutation(
+        'every copy is held',
+        (('core.consensus.instances',
+          'return offered != NOBODY and held in (offered, NOBODY)',
+          'return True'),),
+        'S17/two-copies-of-one-node', (0, 4)),
 )
 BY_NAME = {one.name: one for one in MUTATIONS}
 
@@ -136,7 +146,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def __init__(self, mutation: Mutation):
         self._changes: dict[str, list[tuple[str, str]]] = {}
         for module, text, other in mutation.changes:
-            self._changes.setdefault(_CORE + module, []).append(
+            self._changes.setdefault(_PACKAGE + module, []).append(
                 (text, other))
 
     def find_spec(self, fullname, path=None, target=None):
@@ -155,7 +165,7 @@ def apply(name: str) -> None:
     """Change what is imported from now on."""
     mutation = BY_NAME[name]
     for module, _text, _other in mutation.changes:
-        if _CORE + module in sys.modules:
+        if _PACKAGE + module in sys.modules:
             sys.exit(f'{module} is imported already')
     sys.meta_path.insert(0, _Finder(mutation))
 

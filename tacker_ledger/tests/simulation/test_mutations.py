@@ -15,7 +15,7 @@ _REQUIRED = ('quorum off by one', 'vote before persist',
 _ROTTEN = '''
 from tacker_ledger.tests.simulation import mutations
 mutations.BY_NAME['x'] = mutations.Mutation(
-    'x', (('consensus.quorum', 'no such text', ''),), 'S1', (0, 0))
+    'x', (('core.consensus.quorum', 'no such text', ''),), 'S1', (0, 0))
 mutations.apply('x')
 from tacker_ledger.core.consensus import quorum
 '''

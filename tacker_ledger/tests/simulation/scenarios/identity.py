@@ -76,6 +76,8 @@ def disk_restored_from_an_old_backup(run: Run) -> None:
     one.damage(backup)
     world.pass_time(run.between(0, 1))
     world.restart(one.process)
+    world.run(lambda: one.observes or one.votes, seconds=30)
+    run.expect(one.observes, f'{one.name} observes before it votes')
     _all_vote(run)
     run.settle()
     run.expect_no_refusals()
