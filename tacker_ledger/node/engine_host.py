@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+#: Reasons to halt which are no sign of a damaged store.
+_NOT_THE_STORE = (errors.StorageFailed.code, errors.UnsupportedVersion.code)
+
 
 class EngineHost:
     """Holds the engine and is its ``engine.base.Host``.
@@ -159,4 +162,7 @@ class EngineHost:
 
     def halted(self, code: str, reason: str) -> None:
         """See ``engine.base.Host``."""
+        if code not in _NOT_THE_STORE:
+            # what a quorum decided is refused, or cannot be judged
+            self._node.store.suspect(f'{code}: {reason}')
         self._node.voting.halted(code, reason)

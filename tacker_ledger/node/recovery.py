@@ -7,6 +7,9 @@ one votes no more and writes no more; it goes on reading.  Once the disk
 takes and keeps a trial of its own, the store is closed, its cached pages
 are dropped, and the node starts over like a fresh process: what is durable
 is read again, a new instance is drawn, and the rules of doubt decide.
+
+A node that halted over damage of its own store starts over once: the store
+is looked at as at any start, and mended, or refused with what to do.
 """
 
 import asyncio
@@ -19,6 +22,8 @@ from oslo_log import log as logging
 from tacker_ledger.core import errors
 from tacker_ledger.storage import data_file
 from tacker_ledger.storage import environment
+from tacker_ledger.storage import head_mark
+from tacker_ledger.storage import store as store_module
 
 LOG = logging.getLogger(__name__)
 
@@ -30,12 +35,15 @@ _TRIAL_FILE = 'trial'
 _CHUNK = bytes(1024 * 1024)
 
 
-class Halted(Protocol):
+class Voting(Protocol):
     """What is asked of the part of a node that knows why it halted."""
 
     @property
     def problem(self) -> errors.LedgerError | None:
         """Why the node votes no more, if so."""
+
+    def halted(self, code: str, reason: str) -> None:
+        """Vote no more."""
 
 
 def try_disk(directory: str | os.PathLike[str]) -> None:
@@ -57,32 +65,51 @@ def try_disk(directory: str | os.PathLike[str]) -> None:
         raise errors.StorageFailed(f'{error.strerror}.') from error
 
 
-async def disk_is_back(voting: Halted, env: environment.Environment,
-                       poll_seconds: float = PAUSE_MIN_SECONDS) -> None:
-    """Return when a node that its disk has stopped can start over.
+async def has_to_start_over(voting: Voting, store: store_module.LedgerStore,
+                            mended: bool,
+                            poll_seconds: float = PAUSE_MIN_SECONDS) -> bool:
+    """Return when a node that has halted should start over.
 
-    :param env: of the node's store; looked at, never written to
+    :param store: the node's; looked at, never written to
+    :param mended: False: if it halted because its store seems damaged, it
+        starts over once, and the store is looked at and mended
     :param poll_seconds: the shortest pause
+    :returns: whether it is for damage
     """
-    while (voting.problem is None
-           or voting.problem.code != errors.StorageFailed.code):
+    while True:
+        if voting.problem is None and store.failure is not None:
+            voting.halted(store.failure.code, store.failure.message)
+        if voting.problem is not None:
+            if voting.problem.code == errors.StorageFailed.code:
+                break
+            if not mended and head_mark.suspicion(store.env.directory):
+                LOG.error('The store seems damaged: this node starts over '
+                          'and looks at all of it: %s',
+                          voting.problem.message)
+                return True
         await asyncio.sleep(poll_seconds)
     LOG.error('The disk has refused: this node only reads until it takes '
               'writes again: %s', voting.problem.message)
+    await _disk_is_back(store.env, poll_seconds)
+    LOG.warning('The disk takes writes again: the store is opened anew and '
+                'this node starts over')
+    return False
+
+
+async def _disk_is_back(env: environment.Environment,
+                        poll_seconds: float) -> None:
     pause = poll_seconds
     said = ''
     while True:
         await asyncio.sleep(pause)
         try:
             await asyncio.to_thread(_look, env)
-            break
+            return
         except errors.StorageFailed as error:
             if error.message != said:
                 LOG.warning('The disk still refuses: %s', error.message)
                 said = error.message
         pause = min(2 * pause, PAUSE_MAX_SECONDS)
-    LOG.warning('The disk takes writes again: the store is opened anew and '
-                'this node starts over')
 
 
 def _look(env: environment.Environment) -> None:

@@ -288,5 +288,6 @@ class Node:
         await self.writer.take_snapshot(member, lowest)
 
     def disagrees(self, error: errors.LedgerError) -> None:
-        """See ``sync.Host``."""
+        """See ``sync.Host``: what a quorum certified is refused here."""
+        self.store.suspect(f'a certified block is refused: {error.message}')
         self.voting.halted(error.code, error.message)

@@ -68,6 +68,7 @@ class Index:
     :param connection: a URL of SQLAlchemy; SQLite and MariaDB are tested
     :param options: further options of oslo.db's engine façade
     :raises BadOption: the URL is wrong or its driver is missing
+    :raises StorageFailed: the disk refuses
     """
 
     def __init__(self, connection: str, **options: Any) -> None:
@@ -86,6 +87,10 @@ class Index:
                 f'Option connection in [database]: {error}',
                 option='connection', group='database') from error
         except _DATABASE_ERRORS as error:
+            if _disk_refuses(error):
+                raise errors.StorageFailed(
+                    f'The index cannot be opened: {_brief(error)}'
+                ) from error
             raise errors.BadOption(
                 'Option connection in [database]: the database does not '
                 f'answer: {_brief(error)}', option='connection',
@@ -287,6 +292,12 @@ class _Failures:
         if isinstance(error, _DATABASE_ERRORS):
             raise errors.StorageFailed(
                 f'The index cannot be used: {_brief(error)}') from error
+
+
+def _disk_refuses(error: BaseException) -> bool:
+    """Return whether SQLite says so; it has no class of its own for it."""
+    text = _brief(error)
+    return 'disk I/O error' in text or 'disk is full' in text
 
 
 def _brief(error: BaseException) -> str:

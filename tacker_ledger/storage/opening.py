@@ -28,6 +28,7 @@ from tacker_ledger.storage import guard
 from tacker_ledger.storage import head_mark
 from tacker_ledger.storage import lock
 from tacker_ledger.storage import repair
+from tacker_ledger.storage import state
 from tacker_ledger.storage import store as store_module
 
 LOG = logging.getLogger(__name__)
@@ -129,6 +130,8 @@ class _Opening:
         if suspicion:
             LOG.warning('The last run met damage, the whole store is '
                         'checked: %s', suspicion)
+            # it may have been the array: it is built anew
+            (self._path / state.FILE_NAME).unlink(missing_ok=True)
 
         crashed = head_mark.begun(self._path) >= CRASHES_COUNT
 

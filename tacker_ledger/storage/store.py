@@ -249,6 +249,15 @@ class LedgerStore:
             return [record for _, record in environment.scan(
                 txn, self.env.evidence)]
 
+    @property
+    def failure(self) -> errors.StorageFailed | None:
+        """Why nothing is written any more, if so."""
+        return self._writer.failure
+
+    def suspect(self, reason: str) -> None:
+        """Let the next start look at everything and build the map anew."""
+        head_mark.suspect(self.env.directory, reason)
+
     def close(self) -> None:
         """Finish the writes, note that the map is in step, close."""
         self._writer.stop()

@@ -99,10 +99,14 @@ class TestDamage(base.TestCase):
                 if node != bytes(32):
                     os.pwrite(file.fileno(), bytes(31) + b'\1', at)
         self.members.start(3)
-        self.commit()
+        for one in [self.author.template() for _ in range(3)]:
+            result, = self.members.submit(0, one.submission)
+            self.assertIsNone(result.code, result)
+            self.written.append(one)
+        self.members.wait_until(
+            lambda: 'starts over and looks' in self.members.log(3), 90.0,
+            'node 3 has noticed')
         self.assert_ends_up_voting()
-        self.assertIn('starts over and looks at all of it',
-                      self.members.log(3))
         self.members.stop(3)
         self.assert_comes_back()
 

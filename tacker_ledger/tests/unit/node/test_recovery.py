@@ -103,17 +103,17 @@ class TestRecovery(RecoveryCase):
         self.assertIn('No space', error.message)
         self.assertFalse((self.directory / 'trial').exists())
 
-    def run_watch(self, voting, change):
-        """Return what came first: the watch's end, or the time's."""
+    def run_watch(self, voting, change, mended=False):
+        """Return what the watch returned after a change."""
         async def run():
-            task = asyncio.create_task(recovery.disk_is_back(
-                voting, self.store.env, 0.01))
+            task = asyncio.create_task(recovery.has_to_start_over(
+                voting, self.store, mended, 0.01))
             await asyncio.sleep(0.05)
             self.assertFalse(task.done())
             change()
             async with asyncio.timeout(30):
-                await task
-        asyncio.run(run())
+                return await task
+        return asyncio.run(run())
 
     def test_it_waits_for_the_disk(self):
         voting = types.SimpleNamespace(problem=errors.StorageFailed('full'))
@@ -136,8 +136,27 @@ class TestRecovery(RecoveryCase):
 
     def test_other_troubles_are_not_its(self):
         voting = types.SimpleNamespace(problem=errors.CorruptStore('no'))
-        self.run_watch(voting, lambda: setattr(
-            voting, 'problem', errors.StorageFailed('full')))
+        self.assertFalse(self.run_watch(voting, lambda: setattr(
+            voting, 'problem', errors.StorageFailed('full'))))
+
+    def test_any_write_that_fails_halts(self):
+        voting = types.SimpleNamespace(problem=None)
+        voting.halted = lambda code, reason: setattr(
+            voting, 'problem', errors.ALL_CODES[code](reason))
+
+        def fail():
+            with self.failing_fsync():
+                self.assertRaises(errors.StorageFailed, self.store.write(
+                    lambda txn: None).result)
+        self.assertFalse(self.run_watch(voting, fail))
+        self.assertEqual('storage-failed', voting.problem.code)
+
+    def test_damage_is_looked_at_once(self):
+        voting = types.SimpleNamespace(problem=errors.BadBlock('no'))
+        self.assertTrue(self.run_watch(
+            voting, lambda: self.store.suspect('a block is refused')))
+        self.assertFalse(self.run_watch(voting, lambda: setattr(
+            voting, 'problem', errors.StorageFailed('full')), mended=True))
 
     def test_a_full_map_is_no_full_disk(self):
         self.patch(recovery, 'ROOM_BYTES', 1 << 40)
