@@ -230,11 +230,15 @@ def reserve(path: str | os.PathLike[str]) -> None:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        size = os.fstat(descriptor).st_size
-        if size:
-            os.posix_fallocate(descriptor, 0, size)
+        _reserve(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _reserve(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    if size:
+        os.posix_fallocate(descriptor, 0, size)
 
 
 class Environment:
@@ -256,6 +260,7 @@ class Environment:
                  sync: bool = True, lock: bool = True) -> None:
         self.directory = pathlib.Path(directory)
         self.readonly = readonly
+        self._lock_file: int | None = None
         path = self.directory / DIRECTORY
         if readonly and not path.exists():
             raise errors.NotFound(f'There is no chain in {directory}.')
@@ -270,7 +275,13 @@ class Environment:
             if readonly and not self._lmdb.stat()['entries']:
                 raise errors.NotFound(f'The chain in {directory} is empty.')
             if not readonly:
-                reserve(path / 'lock.mdb')
+                # Open as long as the environment is: to close any descriptor
+                # of this file gives up all locks that the process has on it
+                # (fcntl), and the next process to open the environment would
+                # take it for its own and begin the table of readers anew.
+                self._lock_file = os.open(path / 'lock.mdb',
+                                          os.O_RDWR | os.O_CLOEXEC)
+                _reserve(self._lock_file)
             self._open_databases()
         except (lmdb.Error, OSError) as error:
             refused = isinstance(error, lmdb.DiskError) or (
@@ -417,6 +428,9 @@ class Environment:
     def close(self) -> None:
         """Close; nothing may use it afterwards."""
         self._lmdb.close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
 
     def __enter__(self) -> 'Environment':
         return self

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the LMDB environment, the vote log, the writer and the lock."""
 
+import subprocess
+import sys
 import threading
 
 from tacker_ledger.core import errors
@@ -21,6 +23,32 @@ class EnvironmentCase(base.TestCase):
         self.env = environment.Environment(self.directory, sync=False,
                                            max_bytes=1 << 21)
         self.addCleanup(self.env.close)
+
+
+
+#: Tries to be the first process to open an environment, as LMDB does.
+_FIRST = """
+import fcntl, sys
+with open(sys.argv[1], 'r+b') as file:
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+"""
+
+
+class TestLocks(base.TestCase):
+
+    def first(self, path) -> bool:
+        """Return whether another process would take it for its own."""
+        return subprocess.run([sys.executable, '-c', _FIRST, str(path)],
+                              capture_output=True,
+                              check=False).returncode == 0
+
+    def test_nobody_begins_the_table_of_readers_anew(self):
+        """A process that opens it later must not think it is the first."""
+        directory = self.make_directory()
+        path = directory / environment.DIRECTORY / 'lock.mdb'
+        with environment.Environment(directory, max_bytes=1 << 24):
+            self.assertFalse(self.first(path))
+        self.assertTrue(self.first(path))
 
 
 class TestEnvironment(EnvironmentCase):
