@@ -25,7 +25,6 @@ class EnvironmentCase(base.TestCase):
         self.addCleanup(self.env.close)
 
 
-
 #: Tries to be the first process to open an environment, as LMDB does.
 _FIRST = """
 import fcntl, sys
