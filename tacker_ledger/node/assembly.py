@@ -53,22 +53,29 @@ def check_place(conf: Any, identity: identity_module.NodeIdentity,
                               f'{federation.document.engine}')
 
 
-def check_keys(identity: identity_module.NodeIdentity,
+def check_keys(conf: Any, provider: provider_module.Provider,
+               identity: identity_module.NodeIdentity,
                federation: federation_module.Federation) -> None:
     """Raise if this node is a member by name, but not by its keys.
 
     :param federation: in force at the start
     :raises BadOption: nor does the newest document known name its keys
     """
-    named = [document for document in (federation, identity.newest)
-             if document is not None
-             and identity.name in (one.name for one in document.members)]
-    if named and all(identity.index_in(document) == identity_module.NO_MEMBER
-                     for document in named):
-        raise conf_module.bad(
-            'vote_key_file', 'node', f'not the vote key of {identity.name} '
-            f'in the federation of epoch {federation.epoch}; if a later '
-            'document names it, set newest_federation_document')
+    named = [member for document in (federation, identity.newest)
+             if document is not None for member in document.members
+             if member.name == identity.name]
+    answer_keys = [provider.ed25519_public(seed)
+                   for seed in identity_module.answer_seeds(conf)]
+    for option, is_ours in (
+            ('vote_key_file', [member.vote_key in identity.vote_keys
+                               for member in named]),
+            ('answer_key_file', [member.answer_key in answer_keys
+                                 for member in named])):
+        if named and not any(is_ours):
+            raise conf_module.bad(
+                option, 'node', f'not the key of {identity.name} in the '
+                f'federation of epoch {federation.epoch}; if a later '
+                'document names it, set newest_federation_document')
 
 
 def load_driver(namespace: str, conf: Any, option: str,

@@ -41,7 +41,8 @@ class Membership:
         self._node = node
         self._identity = node.identity
         assembly.check_place(node.conf, node.identity, node.application)
-        assembly.check_keys(node.identity, node.application.federation)
+        assembly.check_keys(node.conf, node.provider, node.identity,
+                            node.application.federation)
         self._federation = node.application.federation
         #: Index in the federation in force; ``identity.NO_MEMBER`` if none.
         self.member = node.identity.index_in(self._federation)
