@@ -141,6 +141,8 @@ class Tongue:
             if self._flood is not None:
                 self._flood.cancel()
                 self._flood = None
+                # the others may wait for the rest of a frame of 16 MiB
+                self.node.hub.release('the flood is over')
             if command.flood:
                 self._flood = asyncio.create_task(floods.flood(
                     self, command.flood, command.per_second))
