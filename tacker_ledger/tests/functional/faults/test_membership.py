@@ -70,16 +70,27 @@ class TestMembership(base.TestCase):
         return reader.place(txid)
 
     def assert_all_committed(self, members, load, index):
-        """Everything that a node took is in a block, once."""
+        """Everything that a node took is in a block, once.
+
+        Pools are in memory: what a node took just before it was stopped is
+        handed in again, as clients do.
+        """
         for written in load.accepted:
-            members.wait_until(
-                lambda txid=written.txid: self.place(
-                    members, index, txid) is not None,
-                what='an accepted transaction is committed')
+            if self.place(members, index, written.txid) is None:
+                members.submit(index, written.submission)
+        self.assert_committed(members, load.accepted, index)
         self.assertGreater(len(load.accepted), 0)
         result = members.manage('chain', 'verify', str(members.data(index)),
                                 '--federation', str(members.genesis_file))
         self.assertIn(' transactions', result.stdout)
+
+    def assert_committed(self, members, accepted, index):
+        """Wait until all of these are in blocks."""
+        for written in accepted:
+            members.wait_until(
+                lambda txid=written.txid: self.place(
+                    members, index, txid) is not None,
+                what='an accepted transaction is committed')
 
     def progresses(self, members, nodes):
         """Wait for two more blocks at nodes."""
@@ -260,6 +271,8 @@ class TestMembership(base.TestCase):
                 if step == 'use':
                     self._shown(members, everybody, before)
                 self._read_again(members, everybody)
+            # nothing was lost so far: no node has been stopped
+            self.assert_committed(members, list(load.accepted), 0)
             # a link made from now on has to be by the new CA alone
             members.stop(3)
             members.start(3)
