@@ -158,7 +158,10 @@ class EngineHost:
                      active: bool, reason: str) -> None:
         """See ``engine.base.Host``."""
         self._node.watch.view_changed(height, view, leader, active, reason)
-        self._node.intake.view_changed()
+        if active:
+            self._node.intake.view_changed()
+        else:
+            self._node.intake.view_left()
 
     def halted(self, code: str, reason: str) -> None:
         """See ``engine.base.Host``."""

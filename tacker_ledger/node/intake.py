@@ -294,7 +294,7 @@ class Intake:
             self._tell_again(expired)
             self._host.request_expired(expired)
 
-    def _tell_again(self, txid: bytes) -> None:
+    def _tell_again(self, *first: bytes) -> None:
         """Let all have what blames the leader, and what waits beside it.
 
         Full pools refuse what they are told and let go of what they hold: a
@@ -302,9 +302,13 @@ class Intake:
         """
         waiting = self._pool.candidates(limits.BLOCK_MAX_TRANSACTIONS,
                                         _FORWARD_MAX_BYTES)
-        txids = dict.fromkeys((txid, *(one.txid for one in waiting)))
+        txids = dict.fromkeys((*first, *(one.txid for one in waiting)))
         self._send([entry for entry in map(self._pool.get, txids)
                     if entry is not None], None, urgent=True)
+
+    def view_left(self) -> None:
+        """We ask for another leader: let the others see why."""
+        self._tell_again()
 
     def view_changed(self) -> None:
         """Another member leads: it is told what waits here."""

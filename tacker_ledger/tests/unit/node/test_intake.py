@@ -227,6 +227,19 @@ class TestIntake(base.TestCase):
             self.assertEqual([2], [to for _, to in self.host.sent])
         self.run_scenario(scenario, forward_after_seconds=0.5)
 
+    def test_who_leaves_a_view_shows_what_waits(self):
+        one = test_pool.transaction('one')
+
+        async def scenario(made):
+            # It was accepted by a member that has let go of it since.
+            made.received(3, messages.Transactions(True, (self.raw(one),)))
+            while one.txid not in self.pool:
+                await asyncio.sleep(0.001)
+            made.view_left()
+        self.run_scenario(scenario)
+        self.assertEqual([(messages.Transactions(True, (self.raw(one),)),
+                           None)], self.host.sent)
+
     def test_crowded_pools_blame_the_leader_later(self):
         self.pool.max_transactions = 2
         one = test_pool.transaction('one')
