@@ -272,5 +272,5 @@ class Notifier:
             try:
                 (self._notifier.error if is_error else self._notifier.info)(
                     {}, event_type, payload)
-            except Exception:  # noqa: BLE001 - no broker may stop a node
+            except Exception:
                 LOG.exception('Notification %s is lost', event_type)

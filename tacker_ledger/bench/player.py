@@ -30,7 +30,7 @@ def run_loop(clients: Coroutine[Any, Any, None], *, polls: bool = False
 
 async def _polling(clients: Coroutine[Any, Any, None]) -> None:
     task = asyncio.ensure_future(clients)
-    while not task.done():
+    while not task.done():  # noqa: ASYNC110 - the loop has to stay awake
         await asyncio.sleep(0)
     await task
 

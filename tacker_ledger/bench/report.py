@@ -95,8 +95,8 @@ def _limit(limit: dict[str, Any]) -> str:
 
 
 def _table(made: list[table.Row]) -> str:
-    lines = ['<table><tr><th>figure</th><th>measured</th><th>target</th>'
-             '<th></th><th>of the limit</th></tr>']
+    lines = [('<table><tr><th>figure</th><th>measured</th><th>target</th>'
+              '<th></th><th>of the limit</th></tr>')]
     for row in made:
         kind, mark = _MARKS[row.holds]
         share = '' if row.of_limit is None else f'{row.of_limit:.0%}'

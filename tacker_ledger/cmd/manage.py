@@ -9,8 +9,8 @@ import argparse
 from collections.abc import Sequence
 import sys
 
-from tacker_ledger.cmd import manage_certificates
 from tacker_ledger.cmd import manage_backup
+from tacker_ledger.cmd import manage_certificates
 from tacker_ledger.cmd import manage_chain
 from tacker_ledger.cmd import manage_evidence
 from tacker_ledger.cmd import manage_federation

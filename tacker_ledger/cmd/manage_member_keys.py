@@ -120,9 +120,9 @@ def run_join(arguments: argparse.Namespace,
     federation_files.write(out, material.to_bytes())
     return '\n'.join([
         *federation_change.described(member),
-        f'Hand {out} to the issuing party; it is public. Put the '
-        f'certificate that comes back at {home / "node.pem"} and the CA at '
-        f'{home / "ca.pem"}, then start the node.'])
+        (f'Hand {out} to the issuing party; it is public. Put the '
+         f'certificate that comes back at {home / "node.pem"} and the CA at '
+         f'{home / "ca.pem"}, then start the node.')])
 
 
 def _joining(seat: manage_federation.Seat, has_newest: bool) -> str:
@@ -181,8 +181,8 @@ def run_keys(arguments: argparse.Namespace,
         current.federation.chain_id, member, pair).to_bytes())
     return '\n'.join([
         *federation_change.described(member),
-        f'Hand {arguments.out} to the issuing party; it is public. The '
-        'running node takes the new keys when a document names them.'])
+        (f'Hand {arguments.out} to the issuing party; it is public. The '
+         'running node takes the new keys when a document names them.')])
 
 
 def _write_secrets(home: pathlib.Path, secrets: dict[str, bytes]) -> None:

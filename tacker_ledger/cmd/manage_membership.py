@@ -385,8 +385,8 @@ def _heading(current: federation_files.Current,
              signed: federation_module.SignedFederation) -> list[str]:
     proposed = federation_module.Federation.of(current.h, signed.document)
     return [f'Chain {current.federation.chain_id.hex()}',
-            f'Epoch {proposed.epoch} is to follow {current.federation.epoch}'
-            f', digest {proposed.digest.hex()}',
+            (f'Epoch {proposed.epoch} is to follow {current.federation.epoch}'
+             f', digest {proposed.digest.hex()}'),
             f'It expires {_date(proposed.document.expiry_ms)}.']
 
 

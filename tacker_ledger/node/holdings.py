@@ -32,7 +32,7 @@ class Holdings:
 
     def __init__(self, store: store_module.LedgerStore,
                  member: Callable[[], int], keeps: bool,
-                 send: Callable[[bytes, int | None], None]) -> None:
+                 send: Callable[[bytes, int | None], object]) -> None:
         self._store = store
         self._member = member
         self._keeps = keeps

@@ -75,6 +75,23 @@ class Host(Protocol):
         """The leader passes over a transaction that all were told of."""
 
 
+class Journal(Protocol):
+    """Where accepted transactions outlive the process."""
+
+    def load(self) -> list[bytes]:
+        """Return the submissions that were there at the start."""
+
+    def append(self, submissions: Sequence[bytes]) -> None:
+        """Write submissions down.
+
+        :raises StorageFailed: they are not
+        """
+
+    def forget(self, waiting: Callable[[], Sequence[bytes]],
+               anything: bool) -> None:
+        """Let go of what waits no more, if that is worthwhile."""
+
+
 class _Backlog:
     """What one member has forwarded and nobody has looked at yet."""
 
@@ -92,6 +109,7 @@ class Intake:
 
     :param view: the committed state
     :param application: for the head and the federation in force
+    :param journal: where accepted transactions outlive the process
     :param forward_after_seconds: after how long a transaction in no block
         is sent to all members
     """
@@ -100,7 +118,7 @@ class Intake:
                  application: application_module.LedgerApplication,
                  view: state_module.StateView, pool: pool_module.Pool,
                  admission: admission_module.Admission,
-                 known: Callable[[bytes], bool],
+                 known: Callable[[bytes], bool], journal: Journal,
                  forward_after_seconds: float) -> None:
         self._host = host
         self._provider = provider
@@ -109,6 +127,7 @@ class Intake:
         self._pool = pool
         self._admission = admission
         self._known = known
+        self._journal = journal
         self._forward_after_seconds = forward_after_seconds
         self._backlogs: dict[int, _Backlog] = {}
         self._backlog_wake = asyncio.Event()
@@ -124,7 +143,12 @@ class Intake:
         return self._application.h
 
     def start(self) -> None:
-        """Look at what members forward, and forward again what waits."""
+        """Look at what members forward, and forward again what waits.
+
+        What an earlier process of this member accepted comes first.
+        """
+        for raw in self._journal.load():
+            self._accept(self._host.member, raw, False)
         self._tasks = [asyncio.create_task(self._work()),
                        asyncio.create_task(self._sweep())]
 
@@ -140,13 +164,43 @@ class Intake:
                      ) -> list[submit_module.SubmitResult]:
         """See :meth:`submit_module.NodeFacade.submit`."""
         results = []
-        for number, raw in enumerate(submissions):
-            if number and number % _PORTION == 0:
+        for start in range(0, len(submissions), _PORTION):
+            if start:
                 await asyncio.sleep(0)
-            results.append(self._submit(raw))
+            results += self._submit_portion(
+                submissions[start:start + _PORTION])
         return results
 
-    def _submit(self, raw: bytes) -> submit_module.SubmitResult:
+    def _submit_portion(self, raws: Sequence[bytes]
+                        ) -> list[submit_module.SubmitResult]:
+        """Take submissions; what is accepted is written down first."""
+        looked_at = [self._submit(raw) for raw in raws]
+        accepted = [one for one in looked_at
+                    if isinstance(one, pool_module.Entry)]
+        try:
+            if accepted:
+                self._journal.append([one.submission for one in accepted])
+        except errors.StorageFailed as error:
+            for entry in accepted:
+                self._pool.remove(entry.transaction.txid, error)
+            return [self._result(one, error) for one in looked_at]
+        for entry in accepted:
+            self._forward(entry)
+        return [self._result(one, None) for one in looked_at]
+
+    @staticmethod
+    def _result(one: pool_module.Entry | submit_module.SubmitResult,
+                error: errors.LedgerError | None
+                ) -> submit_module.SubmitResult:
+        if isinstance(one, submit_module.SubmitResult):
+            return one
+        txid = one.transaction.txid
+        return (submit_module.SubmitResult(txid) if error is None
+                else submit_module.SubmitResult.refused(txid, error))
+
+    def _submit(self, raw: bytes
+                ) -> pool_module.Entry | submit_module.SubmitResult:
+        """Look at a submission; a good one is in the pool afterwards."""
         txid = None
         try:
             refusal = self._host.refusal()
@@ -167,8 +221,7 @@ class Intake:
             self._pool.add(entry)
         except errors.LedgerError as error:
             return submit_module.SubmitResult.refused(txid, error)
-        self._forward(entry)
-        return submit_module.SubmitResult(txid)
+        return entry
 
     def _check_new(self, transaction: transaction_module.Transaction
                    ) -> None:
@@ -286,6 +339,10 @@ class Intake:
         """
         if full:
             self._full_block_at = time.monotonic()
+        self._journal.forget(lambda: [
+            entry.submission
+            for entry in self._pool.of_member(self._host.member)],
+            self._pool.holds_of(self._host.member))
         # Where pools are crowded the leader may have had no room for it.
         expired = self._passed_over.block(
             [(one.txid, one.sender_id) for one in transactions],

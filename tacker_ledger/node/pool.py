@@ -138,6 +138,10 @@ class Pool:
                 return True
         return False
 
+    def holds_of(self, member: int) -> bool:
+        """Return whether anything waits that one member has handed in."""
+        return member in self._shares
+
     def of_member(self, member: int) -> list[Entry]:
         """Return what one member has handed in, by sender."""
         share = self._shares.get(member)

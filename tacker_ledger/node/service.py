@@ -50,6 +50,7 @@ from tacker_ledger.node import sync
 from tacker_ledger.node import traffic
 from tacker_ledger.node import voting
 from tacker_ledger.node import watch
+from tacker_ledger.storage import journal
 from tacker_ledger.storage import opening
 
 LOG = logging.getLogger(__name__)
@@ -113,13 +114,15 @@ class Node:
         self.voting = voting.Voting(
             self.application, self.doubt, self.claim,
             self.connected, self.consensus.voting,
-            lambda reason, away: self.hub.release(reason, away),
+            self._release_links,
             conf.node.reconnect_max_seconds)
         self.writer = ledger_writer.LedgerWriter(self)
+        self.journal = journal.Journal(conf.node.data_directory,
+                                       conf.node.pool_max_bytes)
         self.intake = intake_module.Intake(
             self, self.provider, self.application, self.store.state,
             self.pool, self._make_admission(),
-            self.store.state.knows,
+            self.store.state.knows, self.journal,
             self._forward_after_seconds())
         self.sync = sync.Sync(self, self.application, self.provider,
                               sync.config_of(conf))
@@ -210,6 +213,7 @@ class Node:
         await self.heads.stop()
         self.frames.stop()
         self.indexer.stop()
+        self.journal.close()
         await asyncio.to_thread(self.store.close)
         self.index.close()
         LOG.info('Node %s has stopped', self.identity.name)
@@ -259,6 +263,10 @@ class Node:
         bulk = isinstance(message, messages.Transactions)
         frame = messages.encode(message)
         self.traffic.sent(message, frame, self.send_frame(frame, to, bulk))
+
+    def _release_links(self, reason: str, away_seconds: float) -> None:
+        """Close all links and stay away for a while."""
+        self.hub.release(reason, away_seconds)
 
     def send_frame(self, frame: bytes, to: int | None,
                    bulk: bool = False) -> int:

@@ -72,7 +72,8 @@ def quick(env: environment.Environment, h: hashing.Hasher, *,
         checker = _Checker(env, h, txn)
         clean = state.is_clean(env, txn)
         for database in env.databases.values():
-            if walk or not clean and database is not env.bodies:
+            if walk or (not clean
+                        and database is not env.bodies):
                 checker.walk(database)
         height = checker.head()
         checker.small_records()

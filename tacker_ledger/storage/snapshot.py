@@ -127,8 +127,9 @@ class Incoming:
         with _failures():
             self._directory.mkdir(mode=0o700)
             for part in (Part.STATE, Part.ADDRESSED):
-                self._files[part] = self._opened.enter_context(open(
-                    self._path(part), 'wb', buffering=_BUFFER_BYTES))
+                opened = open(self._path(part), 'wb',  # noqa: SIM115
+                              buffering=_BUFFER_BYTES)
+                self._files[part] = self._opened.enter_context(opened)
 
     def _path(self, part: Part) -> pathlib.Path:
         return self._directory / part.name.lower()

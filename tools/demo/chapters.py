@@ -347,8 +347,8 @@ ALL = (
      group_of_two),
     ('5', 'One node is stopped: publishing goes on; it comes back',
      node_fails),
-    ('6', 'The leader is killed while transactions flow: each is committed '
-          'once', leader_dies),
+    ('6', ('The leader is killed while transactions flow: each is committed '
+           'once'), leader_dies),
     ('7', 'One node lies to the VNF: refused, named, bypassed', node_lies),
     ('8', 'A migrates to B by its state; the path follows; A is retired',
      vnf_migrates),

@@ -17,7 +17,6 @@ The driver's contract:
 4. ``TransactionsReady`` is reported when transactions come into an empty
    pool or the pool grows, and after each ``BlockCommitted`` while the pool
    is not empty.  ``RequestExpired`` is reported while a transaction that
-   all members know is passed over (``request_timers``).  ``RequestExpired`` is reported while a transaction that
    all members know is passed over (``request_timers``).
 5. Messages may be lost, doubled, delayed and reordered.  ``PeerConnected``
    is reported whenever frames can be sent to a member again, ``PeerLost``

@@ -213,7 +213,7 @@ def _check_list(name: str, own: bytes,
 
 
 def _is_wrap(wrap: bytes) -> bool:
-    for suite in suite_module.suites():
+    for suite in suite_module.suites():  # noqa: SIM110 - a hot path
         if suite.is_wrap(wrap):
             return True
     return False

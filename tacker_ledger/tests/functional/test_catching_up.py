@@ -56,7 +56,7 @@ class Load(threading.Thread):
             one = self._author.template(50)
             try:
                 result, = self._members.submit(HONEST[0], one.submission)
-            except Exception:  # paused, or not there yet
+            except Exception:  # noqa: BLE001 - paused, or not there yet
                 continue
             if result.code is None:
                 self.written.append(one)

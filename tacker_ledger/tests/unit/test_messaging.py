@@ -31,8 +31,7 @@ class TestNotifier(base.TestCase):
     def notifier(self):
         self.conf.set_override('transport_url', 'fake://')
         self.conf.set_override('driver', ['test'], GROUP)
-        made = messaging.Notifier(self.conf, 'node-3')
-        return made
+        return messaging.Notifier(self.conf, 'node-3')
 
     def test_whether_anything_is_sent(self):
         self.assertFalse(messaging.sends_notifications(self.conf))

@@ -248,7 +248,7 @@ class TestCertificates(MembershipCase):
     def signed_by(self, path, authority: x509.Certificate) -> bool:
         try:
             self.read(path)[0].verify_directly_issued_by(authority)
-        except Exception:  # of several kinds
+        except Exception:  # noqa: BLE001 - of several kinds
             return False
         return True
 

@@ -44,7 +44,7 @@ class TestGossip(base.TestCase):
 
     def test_a_member_speaks_of_its_own_holding_alone(self):
         frame = gossip.encode(gossip.Holding(2, 7, True))
-        self.assertEqual('84182002' '07' 'f5', frame.hex())
+        self.assertEqual('8418200207f5', frame.hex())
         self.assertRaises(errors.Forbidden, gossip.decode, frame, 1)
 
     def test_consensus_frames_are_none(self):

@@ -2,6 +2,7 @@
 """Tests of the way into the pool and on to the leader."""
 
 import asyncio
+import os
 
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import request_timers
@@ -10,6 +11,7 @@ from tacker_ledger.core.ledger import transaction as transaction_module
 from tacker_ledger.core import limits
 from tacker_ledger.node import intake
 from tacker_ledger.node import pool as pool_module
+from tacker_ledger.storage import journal
 from tacker_ledger.tests import base
 from tacker_ledger.tests import federations
 from tacker_ledger.tests import ledgers
@@ -68,12 +70,15 @@ class TestIntake(base.TestCase):
         self.pool = pool_module.Pool(100, 10 ** 7)
         self.admission = Anybody()
         self.known = set()
+        self.directory = self.make_directory()
+        self.journal = journal.Journal(self.directory, 10 ** 6)
+        self.addCleanup(lambda: self.journal.close())
 
     def make(self, forward_after_seconds=1000.0):
         return intake.Intake(
             self.host, federations.PROVIDER, self.ledger.application,
             self.ledger.state, self.pool, self.admission,
-            self.known.__contains__, forward_after_seconds)
+            self.known.__contains__, self.journal, forward_after_seconds)
 
     def run_scenario(self, scenario, **fields):
         async def run():
@@ -226,6 +231,41 @@ class TestIntake(base.TestCase):
             await asyncio.sleep(0.02)
             self.assertEqual([2], [to for _, to in self.host.sent])
         self.run_scenario(scenario, forward_after_seconds=0.5)
+
+    def test_what_was_accepted_outlives_the_process(self):
+        one, two = map(test_pool.transaction, ('one', 'two'))
+
+        async def scenario(made):
+            results = await made.submit([self.raw(one), b'junk',
+                                         self.raw(two)])
+            self.assertEqual([None, 'malformed', None],
+                             [result.code for result in results])
+
+        async def again(made):
+            self.assertIn(one.txid, self.pool)
+            self.assertNotIn(two.txid, self.pool)
+            self.assertTrue(self.pool.holds_of(self.host.member))
+            # Nothing waits any more: nothing is kept.
+            self.pool.committed([one])
+            made.block_committed([one], False)
+            self.assertEqual([], self.journal.load())
+        self.run_scenario(scenario)
+        self.pool = pool_module.Pool(100, 10 ** 7)
+        self.known.add(two.txid)
+        self.run_scenario(again)
+
+    def test_what_cannot_be_written_down_is_not_accepted(self):
+        self.journal.close()
+        full = os.open('/dev/full', os.O_WRONLY)
+        self.journal._descriptor = full
+        one = test_pool.transaction('one')
+
+        async def scenario(made):
+            result, = await made.submit([self.raw(one)])
+            self.assertEqual('storage-failed', result.code)
+        self.run_scenario(scenario)
+        self.assertNotIn(one.txid, self.pool)
+        self.assertEqual([], self.host.sent)
 
     def test_who_leaves_a_view_shows_what_waits(self):
         one = test_pool.transaction('one')

@@ -231,7 +231,7 @@ class TestSnapshot(SnapshotCase):
         block = storage.Held.block
 
         def forged(held):
-            raw, certificate = block(held)
+            raw, _certificate = block(held)
             return raw, ledgers.certify(
                 self.h, federations.genesis(4, label='x').sites, range(3),
                 8, b'x' * 32)

@@ -64,7 +64,6 @@ class Votes:
                     else messages.Prepare.KIND, height, view, block.digest))
                 for member in members))
 
-
     def change(self, member: int, view: int = 1, prepared=None, head=None,
                height: int = 1) -> messages.ViewChange:
         """Return a member's view change.

@@ -58,7 +58,7 @@ def honest(world, request):
 
 def stalls(world, request):
     """Never answer."""
-    return None
+    return
 
 
 def withholds(world, request):
