@@ -7,6 +7,7 @@ import ssl
 import time
 import types
 
+from tacker_ledger.core.consensus import instances
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core.ledger import application
 from tacker_ledger.node import greeting
@@ -68,7 +69,7 @@ def poured(connection, data, max_bytes):
 class EvilPeer:
     """The process of a member that somebody has taken over.
 
-    Its own process must be stopped; it dials a member of a higher index.
+    Its own process must be stopped; it dials a member of a higher node key.
 
     :param members: a running ``functional.federation.Federation``
     :param member: whose keys it uses
@@ -76,7 +77,8 @@ class EvilPeer:
     """
 
     def __init__(self, members, member, target):
-        assert member < target, 'of two members the lower one dials'
+        keys = [one.node_key.signing for one in members.genesis.members]
+        assert keys[member] < keys[target], 'the lower node key dials'
         self._members = members
         self._target = target
         self.connection = connect(members, target, member)
@@ -87,7 +89,8 @@ class EvilPeer:
             types.SimpleNamespace(
                 h=members.h, federation=genesis,
                 head=application.Head.genesis(members.h, genesis)),
-            providers.default(), secrets.token_bytes(16), member,
+            providers.default(),
+            instances.Claim(secrets.token_bytes(16)), member,
             (members.home(member) / 'vote.key').read_bytes(),
             lambda _member: None)
 

@@ -10,6 +10,7 @@ when a lying leader puts it into a block.
 
 import asyncio
 import contextlib
+import tempfile
 
 from oslo_config import cfg
 
@@ -25,6 +26,7 @@ from tacker_ledger.core.ledger import transaction as transaction_module
 from tacker_ledger.node import admission
 from tacker_ledger.node import intake as intake_module
 from tacker_ledger.node import pool as pool_module
+from tacker_ledger.storage import journal
 from tacker_ledger.tests import base
 from tacker_ledger.tests import ledger_simulator
 from tacker_ledger.tests.vectors import keys
@@ -133,10 +135,17 @@ class Door:
                  max_bytes=64 * 1024 * 1024):
         self.pool = pool_module.Pool(max_transactions, max_bytes)
         self.host = _Host(chain)
+        self._directory = tempfile.TemporaryDirectory()
+        self._journal = journal.Journal(self._directory.name, max_bytes)
         self._intake = intake_module.Intake(
             self.host, PROVIDER, chain.application, chain.state, self.pool,
             admission.OpenAdmission(default_conf(), None),
-            chain.places.__contains__, 1.0)
+            chain.places.__contains__, self._journal, 1.0)
+
+    def close(self):
+        """Leave nothing behind."""
+        self._journal.close()
+        self._directory.cleanup()
 
     def submit(self, *transactions):
         """Hand transactions in; return the results."""
@@ -169,6 +178,7 @@ class LedgerCase(base.TestCase):
         self.chain = ledger_simulator.Chain()
         self.h = self.chain.h
         self.door = Door(self.chain)
+        self.addCleanup(self.door.close)
         self.tenant = Party(self.chain, 'tenant')
         self.thief = Party(self.chain, 'thief')
         self.vnf = Party(self.chain, 'vnf')

@@ -206,14 +206,20 @@ class TestDoor(EndlessCase):
 
 
 class TestPeerPort(EndlessCase):
-    """The port between members, as stranger and as member 1."""
+    """The port between members, as stranger and as one of them."""
 
-    ABSENT = (1,)
-    TARGET = 2
+    @classmethod
+    def prepare(cls):
+        """The member with the lowest node key dials all others."""
+        members = cls.members.genesis.members
+        lowest = min(range(cls.NODES),
+                     key=lambda index: members[index].node_key.signing)
+        cls.ABSENT = (lowest,)
+        cls.TARGET = (lowest + 1) % cls.NODES
 
     def peer(self):
-        """Return member 1 gone bad, connected and not greeted."""
-        made = evil_peer.EvilPeer(self.members, 1, self.TARGET)
+        """Return that member gone bad, connected and not greeted."""
+        made = evil_peer.EvilPeer(self.members, *self.ABSENT, self.TARGET)
         self.addCleanup(made.close)
         return made
 

@@ -101,6 +101,7 @@ class TestResignedDuplicate(ledger_case.LedgerCase):
                               self.chain.application.validate, block)
         # At another node, which has not seen the good one.
         other = ledger_case.Door(self.chain)
+        self.addCleanup(other.close)
         self.assertEqual('bad-signature', other.submit(forged)[0].code)
         self.assertEqual(0, len(other.pool))
         self.chain.commit(first)

@@ -115,9 +115,9 @@ class TestSkewedMembers(base.TestCase):
         self.assertTrue(run.run_to_height(1))
         run.pass_time(3.0)
         run.check()
-        committed = run.committed(0)
+        committed = list(run.members[0].disk.txids)
         for member in run.members:
-            self.assertEqual(committed, run.committed(member.index))
+            self.assertEqual(committed, list(member.disk.txids))
             self.assertEqual([], member.refused)
             self.assertIsNone(member.halted)
             self.assertEqual(0, member.replica.view)

@@ -16,7 +16,8 @@ from tacker_ledger.core.crypto import suite
 from tacker_ledger.core import limits
 from tacker_ledger.tests import base
 
-UNITS = ('_BYTES', '_COUNT', '_DEPTH', '_MS', '_TRANSACTIONS')
+UNITS = ('_BYTES', '_COUNT', '_DEPTH', '_MS', '_TRANSACTIONS',
+         '_BLOCKS')
 
 
 class TestLimits(base.TestCase):

@@ -142,7 +142,7 @@ class TestPbftEngine(base.TestCase):
     def test_the_end_of_a_write_is_an_event(self):
         async def scenario(engine):
             self.replica.answers[effects.Received] = [
-                effects.Persist(7, 1, (b'vote',))]
+                effects.Persist(7, 1, (STATUS,))]
             engine.received(STATUS, 2)
             await self.until(lambda: self.host.writes)
             # other events go on meanwhile
@@ -158,7 +158,7 @@ class TestPbftEngine(base.TestCase):
     def test_a_write_that_fails(self):
         async def scenario(engine):
             self.replica.answers[effects.Received] = [
-                effects.Persist(7, 1, (b'vote',))]
+                effects.Persist(7, 1, (STATUS,))]
             engine.received(STATUS, 2)
             await self.until(lambda: self.host.writes)
             self.host.writes[0].set_exception(errors.StorageFailed('full'))
