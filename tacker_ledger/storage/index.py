@@ -34,6 +34,7 @@ BATCH_BLOCKS = 64
 OFFERED_MAX_BYTES = 8 * 1024 * 1024
 _RETRY_SECONDS = 2.0
 _SQLITE_CACHE_KIB = 32 * 1024
+_SQLITE_LOG_PAGES = 16_000
 _DATABASE_ERRORS = (sa_exc.SQLAlchemyError, db_exc.DBError)
 _TABLES = (models.blocks, models.transactions, models.references)
 
@@ -316,6 +317,9 @@ def _tune_sqlite(connection: Any, record: Any) -> None:
     cursor.execute('PRAGMA busy_timeout=10000')
     # KiB; the indices over digests are written all over
     cursor.execute(f'PRAGMA cache_size=-{_SQLITE_CACHE_KIB}')
+    # each time the log is copied back the disk is forced twice, beside the
+    # votes and blocks that wait for the same disk
+    cursor.execute(f'PRAGMA wal_autocheckpoint={_SQLITE_LOG_PAGES}')
     cursor.close()
 
 
