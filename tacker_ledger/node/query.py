@@ -231,8 +231,6 @@ class Query:
 
     def _prove(self, txn: lmdb.Transaction, root: bytes,
                keys: Sequence[bytes]) -> tuple[ProvenValue, ...]:
-        snapshot = self._state.at(txn)
-        tree = state_map.StateMap(self._h, self._nodes, snapshot)
         # One root admits one proof per key, so a proof is made once, and
         # heartbeats, which change no state, cost none.
         made = self._proven
@@ -242,12 +240,17 @@ class Query:
         for key in keys:
             item = made.get((root, key))
             if item is None:
-                value = snapshot.get(key)
-                proof = tree.prove(key)
-                state_proof.check(self._h, root, key, value, proof)
-                item = made[root, key] = key, value, proof.to_bytes()
+                item = made[root, key] = self._prove_one(txn, root, key)
             proven.append(item)
         return tuple(proven)
+
+    def _prove_one(self, txn: lmdb.Transaction, root: bytes,
+                   key: bytes) -> ProvenValue:
+        snapshot = self._state.at(txn)
+        value = snapshot.get(key)
+        proof = state_map.StateMap(self._h, self._nodes, snapshot).prove(key)
+        state_proof.check(self._h, root, key, value, proof)
+        return key, value, proof.to_bytes()
 
     def changed_since(self, keys: Sequence[bytes], height: int) -> bool:
         """See :meth:`Reader.changed_since`."""

@@ -51,6 +51,7 @@ FederationEntry: TypeAlias = tuple[
 Submitted: TypeAlias = tuple[bytes | None, str | None, str | None]
 
 _U64 = struct.Struct('>Q')
+_NO_BODY = hashlib.sha256().digest()
 _DIGEST = codec.Bytes.exact(hashing.DIGEST_BYTES)
 _SIGNATURE = codec.Bytes.exact(64)
 _RAW = codec.Bytes(1, limits.TRANSACTION_MAX_BYTES)
@@ -102,7 +103,8 @@ class Request:
     @classmethod
     def of(cls, method: str, target: str, body: bytes = b'') -> 'Request':
         """Return the request with its body hashed."""
-        return cls(method, target, hashlib.sha256(body).digest())
+        return cls(method, target, hashlib.sha256(body).digest() if body
+                   else _NO_BODY)
 
     def digest(self, h: hashing.Hasher) -> bytes:
         """Return what the answer repeats, 32 bytes."""
@@ -158,11 +160,17 @@ class Answer:
 
     def message(self, h: hashing.Hasher) -> bytes:
         """Return what the signature covers."""
-        return h.message(
-            hashing.Tag.ANSWER, self.request_digest, self.instance,
-            _U64.pack(self.head_height), self.head_digest,
-            _U64.pack(self.head_time_ms),
-            hashlib.sha256(self.body).digest())
+        return _message(h, self.instance, self.request_digest,
+                        self.head_height, self.head_digest,
+                        self.head_time_ms, self.body)
+
+
+def _message(h: hashing.Hasher, instance: bytes, request_digest: bytes,
+             head_height: int, head_digest: bytes, head_time_ms: int,
+             body: bytes) -> bytes:
+    return h.message(
+        hashing.Tag.ANSWER, request_digest, instance, _U64.pack(head_height),
+        head_digest, _U64.pack(head_time_ms), hashlib.sha256(body).digest())
 
 
 def sign_answer(h: hashing.Hasher, sign: Callable[[bytes], bytes], *,
@@ -173,10 +181,11 @@ def sign_answer(h: hashing.Hasher, sign: Callable[[bytes], bytes], *,
 
     :param sign: signs with the member's answer key
     """
-    unsigned = Answer(member, instance, request_digest, head_height,
-                      head_digest, head_time_ms, body, bytes(64))
-    return Answer(member, instance, request_digest, head_height, head_digest,
-                  head_time_ms, body, sign(unsigned.message(h)))
+    return Answer(
+        member, instance, request_digest, head_height, head_digest,
+        head_time_ms, body, sign(_message(
+            h, instance, request_digest, head_height, head_digest,
+            head_time_ms, body)))
 
 
 def check_answer(h: hashing.Hasher, verifier: certificate.Verifier,
