@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import configparser
 import json
 import pathlib
+import secrets
 import shutil
 import socket
 import ssl
@@ -249,7 +250,10 @@ class Cluster:
 
 def _free_ports(count: int) -> int:
     """Return the first port of a stretch that nobody listens in."""
-    for start in range(_FIRST_PORT, _LAST_PORT, _PORTS_STEP):
+    starts = range(_FIRST_PORT, _LAST_PORT, _PORTS_STEP)
+    # not the first free one: others on this machine look for ports, too
+    first = secrets.randbelow(len(starts))
+    for start in (*starts[first:], *starts[:first]):
         if all(_free(start + offset + index)
                for offset in (0, 100) for index in range(count)):
             return start
