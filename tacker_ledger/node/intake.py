@@ -343,10 +343,13 @@ class Intake:
             entry.submission
             for entry in self._pool.of_member(self._host.member)],
             self._pool.holds_of(self._host.member))
-        # Where pools are crowded the leader may have had no room for it.
+        # Where pools are crowded, ours or by its block the leader's, there
+        # may have been no room in the leader's.
+        crowded = (self._pool.take_crowded()
+                   or 2 * len(transactions) >= self._pool.max_transactions)
         expired = self._passed_over.block(
             [(one.txid, one.sender_id) for one in transactions],
-            full or self._pool.crowded)
+            full or crowded)
         if expired is not None:
             self._tell_again(expired)
             self._host.request_expired(expired)

@@ -92,6 +92,7 @@ class Pool:
         self.max_transactions = max_transactions
         self.max_bytes = max_bytes
         self.bytes = 0
+        self._crowded = False
         self._changed = changed
         self._entries: dict[bytes, Entry] = {}
         self._by_raw: dict[bytes, Entry] = {}
@@ -104,11 +105,10 @@ class Pool:
     def __len__(self) -> int:
         return len(self._entries)
 
-    @property
-    def crowded(self) -> bool:
-        """Whether it is half full, or more."""
-        return (2 * len(self._entries) >= self.max_transactions
-                or 2 * self.bytes >= self.max_bytes)
+    def take_crowded(self) -> bool:
+        """Return, once, whether it has been half full, or more."""
+        crowded, self._crowded = self._crowded, False
+        return crowded
 
     def __contains__(self, txid: bytes) -> bool:
         return txid in self._entries
@@ -169,6 +169,9 @@ class Pool:
                 vid=transaction.content.vid)
         self._make_room(entry)
         self._insert(entry)
+        if (2 * len(self._entries) >= self.max_transactions
+                or 2 * self.bytes >= self.max_bytes):
+            self._crowded = True
         self._fates.pop(transaction.txid, None)
         self._changed()
 

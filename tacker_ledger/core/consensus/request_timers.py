@@ -70,9 +70,11 @@ class RequestTimers:
             self._watched.pop(txid, None)
         expired = None
         for txid, one in list(self._watched.items()):
+            before = one.points // FULL_BLOCKS_PER_PASS
             if not (full and one.sender in senders) and one.valid:
                 one.points += 1 if full else FULL_BLOCKS_PER_PASS
-            if one.valid and one.points % FULL_BLOCKS_PER_PASS:
+            if (one.valid and one.points < _LIMIT
+                    and one.points // FULL_BLOCKS_PER_PASS == before):
                 continue  # it is looked at once in a while
             valid = self._valid(txid)
             if valid is None:

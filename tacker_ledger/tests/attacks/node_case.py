@@ -204,8 +204,9 @@ class NodeCase(base.TestCase):
         self.settled()
         self.assertEqual(1, len({self.head(one)
                                  for one in self.members.up()}))
-        self.assertEqual({0}, {self.status(one)['view']
-                               for one in self.members.up()})
+        # a busy machine may cost a leader its place, no attack many
+        self.assertGreaterEqual(2, max(self.status(one)['view']
+                                       for one in self.members.up()))
 
     @contextlib.contextmanager
     def bounded_memory(self, index, growth_max_bytes):

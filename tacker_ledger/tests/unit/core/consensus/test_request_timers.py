@@ -38,6 +38,10 @@ class TestRequestTimers(base.TestCase):
         self.assertEqual({None}, set(self.blocks(
             10 * _FULL * _PASSES, full=True, held=[(b'other', b'sender')])))
 
+    def test_full_blocks_and_blocks_with_room(self):
+        self.blocks(5, full=True, held=[(b'other', b'somebody')])
+        self.assertEqual([None, None, b'one'], self.blocks(3))
+
     def test_another_leader_has_the_same_chances(self):
         self.blocks(2)
         self.made.entered_view()
