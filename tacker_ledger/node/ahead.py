@@ -33,8 +33,8 @@ class _Nodes:
         self._changed[index] = digest
 
     def clear(self) -> None:
-        """Nobody builds a map ahead."""
-        raise NotImplementedError
+        """Do nothing of the kind: nobody builds a map ahead."""
+        raise AssertionError('a map that is ahead is never cleared')
 
 
 class _Buckets:

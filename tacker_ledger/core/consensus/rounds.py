@@ -25,8 +25,7 @@ from tacker_ledger.core.ledger import certificate as certificate_module
 _PROPOSE = messages.PrePrepare.KIND
 _PREPARE = messages.Prepare.KIND
 _COMMIT = messages.Commit.KIND
-#: Votes of views so far ahead of ours are not kept.
-_AHEAD_VIEWS = 4
+_AHEAD_VIEWS = 4  # votes of views further ahead of ours are not kept
 
 
 class Round:
