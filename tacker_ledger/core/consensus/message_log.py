@@ -7,7 +7,7 @@ verified only when it is needed to make a quorum: late votes cost nothing.
 
 Memory is bounded by the members: per kind, view and member one vote is kept
 and one that contradicts it; per view two proposals, the second without its
-block, as evidence.
+block, as evidence; and what prepared certificates of the last views show.
 """
 
 from collections.abc import Iterator
