@@ -96,6 +96,10 @@ class _Ledger:
         self.head = application.head
         self.federation = application.federation
 
+    def read_block(self, raw: bytes) -> block_module.Block:
+        """See ``application.LedgerApplication``."""
+        return self._application.read_block(raw)
+
     def propose(self, now_ms: int, proposer: int, *, allow_empty: bool
                 ) -> application_module.Outcome | None:
         self._outcome = self._application.propose(

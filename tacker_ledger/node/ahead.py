@@ -32,6 +32,10 @@ class _Nodes:
         """Change node ``index``."""
         self._changed[index] = digest
 
+    def update(self, nodes: Mapping[int, bytes]) -> None:
+        """Change nodes by their index."""
+        self._changed.update(nodes)
+
     def clear(self) -> None:
         """Do nothing of the kind: nobody builds a map ahead."""
         raise AssertionError('a map that is ahead is never cleared')

@@ -16,6 +16,7 @@ A walk may meet pages which LMDB cannot survive: run it by ``guard``.
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 import dataclasses
 
 import lmdb
@@ -127,6 +128,11 @@ class _Compared:
         if index == state_map.ROOT:
             self._root = digest
         self.differing += self._array.get(index) != digest
+
+    def update(self, nodes: Mapping[int, bytes]) -> None:
+        """Compare nodes by their index."""
+        for index, digest in nodes.items():
+            self.set(index, digest)
 
     def clear(self) -> None:
         """Nothing is kept."""

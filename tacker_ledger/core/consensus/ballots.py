@@ -71,26 +71,21 @@ class Ballots:
             index = federation.index_of_vote_key(signer.public)
             if index is not None:
                 self._signer, self.member = signer, index
-        self._own: dict[int, Own] = {}
+        #: By kind; those of the present view.
+        self.said: dict[int, Own] = {}
         self._writes: dict[int, Own] = {}
-
-    def __contains__(self, kind: int) -> bool:
-        return kind in self._own
-
-    def __bool__(self) -> bool:
-        return bool(self._own)
 
     def get(self, kind: int) -> Own | None:
         """Return our message of a kind in the present view, or None."""
-        return self._own.get(kind)
+        return self.said.get(kind)
 
     def begin_view(self) -> None:
         """What we have said belongs to an earlier view."""
-        self._own = {}
+        self.said = {}
 
     def restore(self, message: messages.Recorded, digest: bytes) -> None:
         """Take back what we have said in the present view."""
-        self._own[message.KIND] = Own(message, digest, True)
+        self.said[message.KIND] = Own(message, digest, True)
 
     # Saying it
 
@@ -114,8 +109,8 @@ class Ballots:
         :param digest: of the header that a vote is for
         :param relied: others' messages that it relies on
         """
-        assert message.KIND not in self._own
-        own = self._own[message.KIND] = Own(message, digest, False)
+        assert message.KIND not in self.said
+        own = self.said[message.KIND] = Own(message, digest, False)
         record_id = self._out.persist(self._height, (*relied, message))
         self._writes[record_id] = own
 
@@ -139,7 +134,7 @@ class Ballots:
                   if member != self.member and to in (None, member)]
         all_told = not others
         for kind in _ORDER:
-            own = self._own.get(kind)
+            own = self.said.get(kind)
             if own is None or not own.durable:
                 continue
             if kind in _LARGE:

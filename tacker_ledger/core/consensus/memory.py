@@ -21,7 +21,10 @@ class Memory:
     def __init__(self) -> None:
         #: Votes for the next height, by kind and sender.
         self._early: dict[tuple[int, int], messages.AnyVote] = {}
+        #: By member: of heights before that of the round that ended last,
+        #: and what came late.
         self._newest: dict[int, vote_log.Showable] = {}
+        self._ended: rounds.Round | None = None
         self._previous: message_log.MessageLog | None = None
 
     # The height after
@@ -46,22 +49,27 @@ class Memory:
         """Keep of the round that ends what others may still ask for."""
         if over.federation != ledger.federation:
             # Indices mean other members from now on.
-            self._previous = None
+            self._previous = self._ended = None
             self._newest.clear()
             self._early.clear()
             return
+        # Seldom asked for: so it is looked up when it is.
         for member in range(over.federation.size):
-            newest = over.newest(member)
-            if newest is not None:
-                self._newest[member] = newest
+            if not over.has_heard(member):
+                self.note(self.newest(member))
+        self._ended = over
         alone = over.height == ledger.head.height
         self._previous = over.log if alone else None
         if not alone:
             self._early.clear()
 
-    def newest(self, member: int) -> messages.Message | None:
+    def newest(self, member: int) -> vote_log.Showable | None:
         """Return the newest message of a member at heights before."""
-        return self._newest.get(member)
+        noted = self._newest.get(member)
+        found = None if self._ended is None else self._ended.newest(member)
+        if noted is None or found is None:
+            return noted or found
+        return max(found, noted, key=vote_log.place)
 
     def is_late_news(self, message: messages.AnyVote
                      ) -> tuple[bool, list[evidence.Equivocation]]:
@@ -77,7 +85,6 @@ class Memory:
                 or isinstance(message, messages.PrePrepare)
                 or not previous.add_vote(message)):
             return False, []
-        self.note(previous.newest(message.member))
         return True, previous.take_evidence()
 
     def note(self, message: vote_log.Showable | None) -> None:

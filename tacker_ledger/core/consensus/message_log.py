@@ -23,7 +23,10 @@ from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate
 from tacker_ledger.core.ledger import federation as federation_module
 
-_KINDS = (messages.Prepare.KIND, messages.Commit.KIND)
+_PREPARE = messages.Prepare.KIND
+_COMMIT = messages.Commit.KIND
+_KINDS = (_PREPARE, _COMMIT)
+_LATEST_FIRST = (_COMMIT, _PREPARE)
 #: A vote and the one that contradicts it.
 _KEPT_PER_MEMBER = 2
 #: Of a member that has named different blocks; no prefix is empty.
@@ -68,12 +71,13 @@ class MessageLog:
         self._h = h
         self._verifier = verifier
         self._federation = federation
+        self._quorum = federation.quorum
         self.height = height
         #: header digest -> block
         self.blocks: dict[bytes, block_module.Block] = {}
         self._digests: list[bytes] = []
         self._proposals: dict[int, list[Proposal]] = {}
-        #: (kind, view) -> member -> what was heard
+        #: (kind, view) -> member -> what was heard, seldom more than one
         self._votes: dict[tuple[int, int], dict[int, list[_Heard]]] = {}
         #: (kind, view, prefix) -> how many votes were heard, at least as
         #: many as there are: what is too few here is not looked at further
@@ -86,8 +90,15 @@ class MessageLog:
         #: certificate shows
         self._shown: dict[tuple[int, int],
                           dict[bytes, evidence.SignedVote]] = {}
+        #: (view, member) of all that may have contradicted themselves
+        self._suspected: set[tuple[int, int]] = set()
         self._accused: set[tuple[int, int]] = set()
         self._evidence: list[evidence.Equivocation] = []
+        #: What the last vote that was verified had to be signed over.
+        self._covered: tuple[tuple[int, int, bytes] | None, bytes] = (
+            None, b'')
+        #: Whether a quorum commits to one block, if all votes are valid.
+        self.may_certify = False
 
     # Taking in
 
@@ -123,6 +134,7 @@ class MessageLog:
         if held:
             # Two proposals convict the leader; the second body is no use.
             message = dataclasses.replace(message, block=b'')
+            self._suspected.add((message.view, message.member))
         held.append(Proposal(message, block.digest))
         self._says(message.view, message.member,
                    block.digest[:messages.PREFIX_BYTES])
@@ -138,23 +150,38 @@ class MessageLog:
         :param trusted: for our own: the digest it is for
         """
         kind, view, member = vote.KIND, vote.view, vote.member
-        held = self._votes.setdefault((kind, view), {}).setdefault(
-            member, [])
+        votes = self._votes.get((kind, view))
+        if votes is None:
+            votes = self._votes[kind, view] = {}
+            self._voters.setdefault(view, set())
+        held = votes.get(member)
+        if held is None:
+            votes[member] = [_Heard(vote, trusted)]
+        elif self._has_room(held, vote):
+            held.append(_Heard(vote, trusted))
+            if len(held) > 1:
+                self._suspected.add((view, member))
+        else:
+            return False
+        place = (kind, view, vote.prefix)
+        count = self._tally[place] = self._tally.get(place, 0) + 1
+        if count >= self._quorum and kind == _COMMIT:
+            self.may_certify = True
+        self._voters[view].add(member)
+        if not self._says(view, member, vote.prefix) or len(votes[member]) > 1:
+            self._look_for_two(view, member)
+        return True
+
+    def _has_room(self, held: list[_Heard], vote: messages.ShortVote
+                  ) -> bool:
+        """Return whether one more vote of a member is new and kept."""
         for one in held:
             if one.vote == vote:
                 return False
         if len(held) >= _KEPT_PER_MEMBER:
             held[:] = [one for one in held if self._resolve(one)
                        or not self._known_prefix(one.vote.prefix)]
-            if len(held) >= _KEPT_PER_MEMBER:
-                return False
-        held.append(_Heard(vote, trusted))
-        place = (kind, view, vote.prefix)
-        self._tally[place] = self._tally.get(place, 0) + 1
-        self._voters.setdefault(view, set()).add(member)
-        if not self._says(view, member, vote.prefix) or len(held) > 1:
-            self._look_for_two(view, member)
-        return True
+        return len(held) < _KEPT_PER_MEMBER
 
     def add_prepared(self, prepared: messages.PreparedCertificate) -> None:
         """Take the votes that a proven prepared certificate shows.
@@ -169,14 +196,16 @@ class MessageLog:
                     else messages.Prepare.KIND)
             self._shown.setdefault((prepared.view, member), {}).setdefault(
                 digest, evidence.SignedVote(kind, digest, signature))
+            self._suspected.add((prepared.view, member))
             self._look_for_two(prepared.view, member)
 
     def _says(self, view: int, member: int, prefix: bytes) -> bool:
         """Return whether a member has named nothing else in a view."""
-        said = self._said.setdefault((view, member), prefix)
-        if said == prefix:
+        place = (view, member)
+        if self._said.setdefault(place, prefix) == prefix:
             return True
-        self._said[view, member] = _SEVERAL
+        self._said[place] = _SEVERAL
+        self._suspected.add(place)
         return False
 
     # Giving out
@@ -198,8 +227,8 @@ class MessageLog:
         that a decision is under way; or it convicts somebody.
         """
         view = vote.view
-        needed = self._federation.quorum
-        if vote.KIND == messages.Prepare.KIND:
+        needed = self._quorum
+        if vote.KIND == _PREPARE:
             needed -= 1  # the proposal counts, too
         return (self._tally[vote.KIND, view, vote.prefix] >= needed
                 or (not self._proposals.get(view)
@@ -233,14 +262,18 @@ class MessageLog:
         """Return whether a vote of this kind was heard, verified or not."""
         return bool(self._of(kind, view, member))
 
+    def has_counted(self, kind: int, view: int, member: int) -> bool:
+        """Return whether a first vote was found to be valid."""
+        held = self._of(kind, view, member)
+        return bool(held) and held[0].digest is not None
+
     def newest(self, member: int) -> messages.ShownVote | None:
         """Return a member's newest vote whose block is known, or None.
 
         Nothing is verified here: who is shown it does that.
         """
-        for view in sorted(self._proposals.keys() | self._voters.keys(),
-                           reverse=True):
-            for kind in reversed(_KINDS):
+        for view in self._views():
+            for kind in _LATEST_FIRST:
                 for one in self._of(kind, view, member):
                     for digest in self._digests:
                         if digest.startswith(one.vote.prefix):
@@ -263,11 +296,14 @@ class MessageLog:
 
         :returns: the prepares, and the signature of the proposal
         """
+        needed = self._quorum - 1
+        if self._tally.get((_PREPARE, view, digest[:messages.PREFIX_BYTES]),
+                           0) < needed:
+            return None
         proposal = self.proposal(view)
         if proposal is None or proposal.digest != digest:
             return None
-        votes = self._valid_votes(messages.Prepare.KIND, view, digest,
-                                  self._federation.quorum - 1)
+        votes = self._valid_votes(_PREPARE, view, digest, needed)
         if votes is None:
             return None
         return votes, proposal.message.signature
@@ -275,17 +311,18 @@ class MessageLog:
     def commits(self, view: int, digest: bytes
                 ) -> list[messages.ShortVote] | None:
         """Return a quorum of valid commits for a block, or None."""
-        return self._valid_votes(messages.Commit.KIND, view, digest,
-                                 self._federation.quorum)
+        return self._valid_votes(_COMMIT, view, digest, self._quorum)
 
     def wanted(self) -> tuple[bytes, list[int]] | None:
         """Return the prefix of a block that is lacking, and who has it.
 
         A quorum has committed to it, as far as unverified votes tell.
         """
-        quorum = self._federation.quorum
+        if not self.may_certify:
+            return None
+        quorum = self._quorum
         for (kind, view, prefix), count in self._tally.items():
-            if (count < quorum or kind != messages.Commit.KIND
+            if (count < quorum or kind != _COMMIT
                     or self.body(prefix) is not None):
                 continue
             voters = {one.vote.member for one in self._heard(kind, view)
@@ -297,7 +334,7 @@ class MessageLog:
     def commit_views(self) -> list[int]:
         """Return the views in which commits were heard, ascending."""
         return sorted(view for kind, view in self._votes
-                      if kind == messages.Commit.KIND)
+                      if kind == _COMMIT)
 
     def retire(self, view: int, keep: bytes | None) -> None:
         """Let go what can decide nothing after views below one were left.
@@ -313,7 +350,7 @@ class MessageLog:
                            if at >= min(last, view)}
         self._votes = {
             (kind, at): votes for (kind, at), votes in self._votes.items()
-            if at >= view or (kind == messages.Commit.KIND
+            if at >= view or (kind == _COMMIT
                               and at >= view - _COMMITS_KEPT_VIEWS)}
         self._shown = {(at, member): shown
                        for (at, member), shown in self._shown.items()
@@ -330,6 +367,14 @@ class MessageLog:
 
     # Verifying
 
+    def _views(self) -> Sequence[int]:
+        """Return the views in which anything was heard, descending."""
+        if self._proposals.keys() == self._voters.keys() and (
+                len(self._voters) == 1):
+            return tuple(self._voters)  # as ever
+        return sorted(self._proposals.keys() | self._voters.keys(),
+                      reverse=True)
+
     def _heard(self, kind: int, view: int) -> Iterator[_Heard]:
         for held in self._votes.get((kind, view), {}).values():
             yield from held
@@ -344,19 +389,19 @@ class MessageLog:
         if self._tally.get((kind, view, prefix), 0) < needed:
             return None
         leader = view_change.leader_of(view, self._federation.size)
-        likely = [one for one in self._heard(kind, view)
-                  if one.vote.prefix == prefix
-                  and not (kind == messages.Prepare.KIND
-                           and one.vote.member == leader)]
+        likely = [(member, one) for member, held
+                  in self._votes.get((kind, view), {}).items()
+                  for one in held if one.vote.prefix == prefix
+                  and (kind != _PREPARE or member != leader)]
         # Nothing is verified before it may be enough.
         if len(likely) < needed:
             return None
         valid: dict[int, messages.ShortVote] = {}
-        for one in likely:
+        for member, one in likely:
             if len(valid) == needed:
                 break
-            if self._resolve(one) == digest:
-                valid.setdefault(one.vote.member, one.vote)
+            if (one.digest or self._resolve(one)) == digest:
+                valid.setdefault(member, one.vote)
         if len(valid) < needed:
             return None
         return [valid[member] for member in sorted(valid)]
@@ -380,8 +425,12 @@ class MessageLog:
         member = self._federation.member(index)
         if member is None:
             return False
-        message = messages.vote_message(self._h, kind, self.height, view,
-                                        digest)
+        place = (kind, view, digest)
+        covered_place, message = self._covered
+        if covered_place != place:
+            message = messages.vote_message(self._h, kind, self.height, view,
+                                            digest)
+            self._covered = (place, message)
         return self._verifier.verify_raw_ed25519(member.vote_key, message,
                                                  signature)
 
@@ -393,6 +442,8 @@ class MessageLog:
         if digest in self._digests:
             return
         self._digests.append(digest)
+        if not self._suspected:
+            return
         for view, member in sorted({
                 (view, member) for (_kind, view), votes in self._votes.items()
                 for member in votes}):
@@ -403,21 +454,17 @@ class MessageLog:
 
     def _look_for_two(self, view: int, member: int) -> None:
         """Accuse a member once if two of its votes contradict."""
-        if (view, member) in self._accused:
-            return
+        place = (view, member)
+        if place not in self._suspected or place in self._accused:
+            return  # as ever: nothing to verify
         signed = {one.digest: evidence.SignedVote(
                       messages.PrePrepare.KIND, one.digest,
                       one.message.signature)
                   for one in self._proposals.get(view, ())
                   if one.message.member == member}
         signed.update(self._shown.get((view, member), {}))
-        kept = [self._of(kind, view, member) for kind in _KINDS]
-        prefixes = {digest[:messages.PREFIX_BYTES] for digest in signed}
-        prefixes.update(one.vote.prefix for held in kept for one in held)
-        if (len(prefixes) < 2 and len(signed) < 2
-                and all(len(held) < 2 for held in kept)):
-            return  # as ever: nothing to verify
-        for one in itertools.chain(*kept):
+        for one in itertools.chain(*(self._of(kind, view, member)
+                                     for kind in _KINDS)):
             digest = self._resolve(one)
             if digest is not None:
                 signed.setdefault(digest, evidence.SignedVote(

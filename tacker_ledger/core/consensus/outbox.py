@@ -29,13 +29,14 @@ class Outbox:
 
     def send(self, message: messages.Message, to: int | None = None) -> None:
         """Send to one member, or to all others."""
-        self.put(effects.Send(message, to))
+        self._effects.append(effects.Send(message, to))
 
     def persist(self, height: int, records: Sequence[messages.Message]
                 ) -> int:
         """Make messages durable; return the id that is reported back."""
         self._record_id += 1
-        self.put(effects.Persist(self._record_id, height, tuple(records)))
+        self._effects.append(effects.Persist(self._record_id, height,
+                                             tuple(records)))
         return self._record_id
 
     def runs(self, timer: str) -> bool:
@@ -45,13 +46,14 @@ class Outbox:
     def set_timer(self, name: str, delay_ms: int) -> None:
         """Set a timer, or set it anew."""
         self._timers[name] = None
-        self.put(effects.SetTimer(name, delay_ms))
+        self._effects.append(effects.SetTimer(name, delay_ms))
 
     def cancel(self, *names: str) -> None:
         """Cancel those of the timers that run."""
         for name in names:
-            if self.ran_down(name):
-                self.put(effects.CancelTimer(name))
+            if name in self._timers:
+                del self._timers[name]
+                self._effects.append(effects.CancelTimer(name))
 
     def ran_down(self, name: str) -> bool:
         """Note the end of a timer; return whether it was set at all."""

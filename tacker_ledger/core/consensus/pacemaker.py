@@ -8,6 +8,8 @@ ahead wait for the others; each failed view has twice the time of the one
 before.  A leader whose link is down has a fraction of it, to come back.
 """
 
+from collections.abc import Callable
+
 from tacker_ledger.core.consensus import effects
 from tacker_ledger.core.consensus import outbox
 from tacker_ledger.core.consensus import rounds
@@ -37,10 +39,10 @@ class Pacemaker:
                  timeouts: timeouts_module.Timeouts) -> None:
         self._out = out
         self._timeouts = timeouts
-        #: (height, view, phase) that the timer was set for.
-        self._set_for: tuple[int, int, str] | None = None
-        #: (height, view, since when there is something to decide in it)
-        self._working: tuple[int, int, int] | None = None
+        #: ((height, view), phase) that the timer was set for.
+        self._set_for: tuple[tuple[int, int], str] | None = None
+        #: ((height, view), since when there is something to decide in it)
+        self._working: tuple[tuple[int, int], int] | None = None
         self._lost: set[int] = set()
 
     def lost(self, member: int) -> None:
@@ -58,37 +60,39 @@ class Pacemaker:
     @property
     def phase(self) -> str:
         """What the timer was set for; empty if it does not run."""
-        return '' if self._set_for is None else self._set_for[2]
+        return '' if self._set_for is None else self._set_for[1]
 
     def arm(self, current: rounds.Round, *, work: bool, now_ms: int,
-            heartbeat_ms: int) -> None:
+            heartbeat_due_ms: Callable[[int], int]) -> None:
         """Let the timer run for what is going on, unless it does.
 
         :param work: whether transactions wait
-        :param heartbeat_ms: until the next heartbeat is due
+        :param heartbeat_due_ms: returns how long after ``now_ms`` the next
+            heartbeat is due
         """
-        if not current.views.active:
-            if not current.views.wanted_by_quorum():
+        views = current.views
+        here = (current.height, views.view)
+        if not views.active:
+            if not views.wanted_by_quorum():
                 self.stop()
                 return
             phase = CHANGING
-        elif current.leader in self._lost:
+        elif views.leader in self._lost:
             phase = LOST
         elif work or current.in_flight:
             phase = WORKING
-            if self._working is None or self._working[:2] != (
-                    current.height, current.view):
-                self._working = (current.height, current.view, now_ms)
+            if self._working is None or self._working[0] != here:
+                self._working = (here, now_ms)
         else:
             phase = IDLE
-        wanted = (current.height, current.view, phase)
+        wanted = (here, phase)
         if wanted == self._set_for:
             return
         self._set_for = wanted
-        delay_ms = self._timeouts.after(current.views.failed)
+        delay_ms = self._timeouts.after(views.failed)
         if phase == IDLE:
-            delay_ms += heartbeat_ms
-        elif current.leader in self._lost:
+            delay_ms += heartbeat_due_ms(now_ms)
+        elif views.leader in self._lost:
             delay_ms //= _LOST_DIVISOR
         self._out.set_timer(effects.TIMER_VIEW, delay_ms)
 
@@ -110,6 +114,6 @@ class Pacemaker:
         if here and self._working is not None:
             # Of the view in which it was decided: the time that was lost
             # with leaders who failed says nothing about the next one.
-            self._timeouts.observe(now_ms - self._working[2])
+            self._timeouts.observe(now_ms - self._working[1])
         self._working = None
         self.stop()

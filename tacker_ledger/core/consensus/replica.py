@@ -147,7 +147,7 @@ class Replica:
             return []
         self._now_ms = now_ms
         head = self._ledger.head.height
-        moved = head >= self.height and not isinstance(
+        moved = head >= self._round.height and not isinstance(
             event, effects.Start | effects.BlockCommitted)
         if moved:
             # Catching up was faster than the word of it.
@@ -156,7 +156,8 @@ class Replica:
             return self._out.take()
         if not self.halted:
             self._progress()
-        self._accuse(self._round.log.take_evidence())
+        if self._round.log.convicts:
+            self._accuse(self._round.log.take_evidence())
         if not self.halted:
             self._look_at_leader()
         return self._out.take()
@@ -197,18 +198,18 @@ class Replica:
         return True
 
     def _progress(self) -> None:
-        active = self.in_view
+        current, active = self._round, self._round.views.active
         try:
-            self._round.progress(self._now_ms, self.may_vote)
+            current.progress(self._now_ms, self.may_vote)
         except errors.LedgerError as exc:
             self._halt(exc)
             return
-        if self._round.appending:
+        if current.appending:
             self._out.cancel(effects.TIMER_RETRANSMIT)
             return
-        if self.in_view and not active:
+        if current.views.active and not active:
             self._arm_proposal()
-        self._where.ask_for_body(self._round)
+        self._where.ask_for_body(current)
         if self._where.asked:
             self._arm_retransmit()
 
@@ -227,7 +228,7 @@ class Replica:
             self._pace.stop()
             return
         views = self._round.views
-        later = views.worth_joining(self.member)
+        later = views.worth_joining(self._round.member)
         if later is not None:
             self._leave(later, 'more than f members ask for it')
         elif self._round.fault and views.active:
@@ -235,7 +236,7 @@ class Replica:
                         f'its leader is at fault: {self._round.fault}')
         self._pace.arm(
             self._round, work=self._proposals.work, now_ms=self._now_ms,
-            heartbeat_ms=self._proposals.heartbeat_due_ms(self._now_ms))
+            heartbeat_due_ms=self._proposals.heartbeat_due_ms)
 
     def _view_ran_down(self) -> None:
         """The view has had its time."""
@@ -351,7 +352,7 @@ class Replica:
             self._halt(exc)
             return
         self._round.restore(self._records.take(self.height))
-        if self._round.own:
+        if self._round.own.said:
             self._arm_retransmit()
         self._arm_proposal()
 
@@ -388,7 +389,7 @@ class Replica:
                 self._arm_proposal()
 
     def _may_propose(self) -> bool:
-        return self.may_vote and self._round.may_propose()
+        return self._round.may_propose() and self.may_vote
 
     def _arm_proposal(self) -> None:
         if self._may_propose():
@@ -400,12 +401,13 @@ class Replica:
     # Hearing
 
     def _received(self, message: messages.Message, member: int) -> bool:
-        if (self.federation.member(member) is None or member == self.member):
+        if (member == self._round.member
+                or not 0 <= member < self._round.federation.size):
             return False
         try:
             match message:
-                case (messages.PrePrepare() | messages.Prepare()
-                        | messages.Commit()):
+                case (messages.Commit() | messages.Prepare()
+                        | messages.PrePrepare()):
                     return self._received_vote(message, member)
                 case messages.ViewChange():
                     self._received_change(message, member)
@@ -432,21 +434,22 @@ class Replica:
     def _received_vote(self, message: messages.AnyVote, member: int
                        ) -> bool:
         follows = False
+        current = self._round
         if message.member != member:
             self._refuse_forged(message, member)
-        elif message.height < self.height:
+        elif message.height == current.height:
+            follows = current.hear(message)
+            self._arm_retransmit()
+            if message.view < current.views.view:
+                self._where.show_view(current, self._ledger.head, member)
+            elif message.view > current.views.view:
+                self._where.ask_for_view(current, member)
+        elif message.height < current.height:
             news, records = self._memory.is_late_news(message)
             self._out.accuse(records)
             if not news:
-                self._where.say(self._round, member)
-        elif message.height == self.height:
-            follows = self._round.hear(message)
-            self._arm_retransmit()
-            if message.view < self.view:
-                self._where.show_view(self._round, self._ledger.head, member)
-            elif message.view > self.view:
-                self._where.ask_for_view(self._round, member)
-        elif message.height > self.height + 1:
+                self._where.say(current, member)
+        elif message.height > current.height + 1:
             self._where.show_behind(member, message.height)
         else:
             if message.KIND != messages.PrePrepare.KIND or (
@@ -479,8 +482,8 @@ class Replica:
     # Repeating
 
     def _arm_retransmit(self) -> None:
-        if not self._round.appending and not self._out.runs(
-                effects.TIMER_RETRANSMIT):
+        if not (self._out.runs(effects.TIMER_RETRANSMIT)
+                or self._round.appending):
             self._out.set_timer(effects.TIMER_RETRANSMIT, self._pause_ms)
 
     def _retransmit(self) -> None:

@@ -52,6 +52,8 @@ class Round:
         #: What we have said.
         self.own = ballots.Ballots(ledger.h, self.federation, self.height,
                                    signers, out)
+        #: Our index, None for an observer.
+        self.member = self.own.member
         self.log = message_log.MessageLog(
             ledger.h, verifier, self.federation, self.height)
         self.views = views_module.Views(
@@ -68,11 +70,6 @@ class Round:
         self._doubted: set[bytes] = set()
 
     @property
-    def member(self) -> int | None:
-        """Our index, None for an observer."""
-        return self.own.member
-
-    @property
     def view(self) -> int:
         """The present view: we are in it, or have asked for it."""
         return self.views.view
@@ -85,7 +82,7 @@ class Round:
     @property
     def in_flight(self) -> bool:
         """Whether a decision is under way in the present view."""
-        return _PROPOSE in self.own or self.log.busy(self.view)
+        return _PROPOSE in self.own.said or self.log.busy(self.views.view)
 
     def newest(self, member: int) -> vote_log.Showable | None:
         """Return the newest message of a member at this height, or None."""
@@ -95,9 +92,14 @@ class Round:
         if opened is not None and opened.member != member:
             opened = None
         if change is None and opened is None:
-            return vote
+            return vote  # as ever
         found = [one for one in (vote, change, opened) if one is not None]
         return max(found, key=vote_log.place)
+
+    def has_heard(self, member: int) -> bool:
+        """Return whether :meth:`newest` returns a member's message."""
+        return (self.log.has_counted(_COMMIT, self.views.view, member)
+                or self.newest(member) is not None)
 
     # Hearing
 
@@ -107,22 +109,23 @@ class Round:
         :returns: whether something may follow from it: most votes come
             before there are enough, or after
         """
+        here = self.views.view
         if isinstance(message, messages.PrePrepare):
-            if message.view == self.view:
+            if message.view == here:
                 self._hear_proposal(message)
             return True
-        wanted = message.view <= self.view + _AHEAD_VIEWS
-        if message.KIND == _PREPARE:
-            wanted = (wanted and message.view >= self.view
-                      and message.member != view_change.leader_of(
-                          message.view, self.federation.size))
-        if not wanted or not self.log.add_vote(message):
+        view = message.view
+        prepares = message.KIND == _PREPARE
+        if view > here + _AHEAD_VIEWS or (prepares and (
+                view < here or message.member == view_change.leader_of(
+                    view, self.federation.size))):
             return False
-        if self.appending or (message.KIND == _PREPARE
-                              and message.view == self.view
-                              and _COMMIT in self.own):
-            return self.log.convicts
-        return self.log.decides(message)
+        log = self.log
+        if not log.add_vote(message):
+            return False
+        done = self.appending or (prepares and view == here
+                                  and _COMMIT in self.own.said)
+        return log.convicts if done else log.decides(message)
 
     def _hear_proposal(self, message: messages.PrePrepare) -> None:
         held = self.log.proposal(message.view)
@@ -133,8 +136,7 @@ class Round:
         try:
             if not self.log.is_signed(message):
                 return
-            block = block_module.Block.from_bytes(self._ledger.h,
-                                                  message.block)
+            block = self._ledger.read_block(message.block)
             if block.header.height != message.height:
                 raise errors.BadBlock('a block of another height')
         except errors.LedgerError as exc:
@@ -148,8 +150,7 @@ class Round:
         if wanted is None:
             return
         try:
-            block = block_module.Block.from_bytes(self._ledger.h,
-                                                  message.block)
+            block = self._ledger.read_block(message.block)
         except errors.LedgerError as exc:
             self._out.refuse(member, self.height, self.view, exc)
             return
@@ -161,7 +162,7 @@ class Round:
     def wanted(self) -> tuple[bytes, list[int]] | None:
         """Return the prefix of a block to ask for, and who has it."""
         header = self.views.required
-        if header is not None and self.member == self.leader:
+        if header is not None and self.member == self.views.leader:
             digest = block_module.header_digest(self._ledger.h, header)
             if digest not in self.log.blocks:
                 return (digest[:messages.PREFIX_BYTES],
@@ -202,9 +203,8 @@ class Round:
                 case messages.NewView():
                     self._restore_new_view(record)
                 case messages.PrePrepare():
-                    self.log.add_proposal(record, block_module.Block
-                                          .from_bytes(self._ledger.h,
-                                                      record.block))
+                    self.log.add_proposal(
+                        record, self._ledger.read_block(record.block))
                 case messages.Prepare() | messages.Commit():
                     if record.member != self.member:
                         self.log.add_vote(record)
@@ -244,7 +244,9 @@ class Round:
         if not isinstance(vote, messages.PrePrepare):
             self.log.add_vote(vote, trusted=proposal.digest)
         if isinstance(vote, messages.Commit):
-            self._hold(self._prepared_in(vote.view, proposal.digest))
+            found = self.log.prepares(vote.view, proposal.digest)
+            if found is not None:
+                self._hold(self._prepared(vote.view, proposal.digest, *found))
         if vote.view == self.view and self.views.active:
             self.own.restore(vote, proposal.digest)
 
@@ -264,15 +266,20 @@ class Round:
         """
         if self.appending:
             return
-        self._append()
+        if self.log.may_certify:
+            self._append()
         if not may_vote or self.appending or self.member is None:
             return
         if not self.views.active:
             self._open()
         if self.views.active:
-            self._propose_again()
-            self._prepare(now_ms)
-            self._commit()
+            said = self.own.said
+            if self.views.required is not None:
+                self._propose_again()
+            if _PREPARE not in said and _PROPOSE not in said:
+                self._prepare(now_ms)
+            elif _COMMIT not in said:
+                self._commit()
 
     def _append(self) -> None:
         for view in self.log.commit_views():
@@ -292,9 +299,8 @@ class Round:
 
     def _prepare(self, now_ms: int) -> None:
         """Validate the leader's proposal and vote for it."""
-        proposal = self.log.proposal(self.view)
-        if (proposal is None or _PROPOSE in self.own or _PREPARE in self.own
-                or proposal.digest in self._refused):
+        proposal = self.log.proposal(self.views.view)
+        if proposal is None or proposal.digest in self._refused:
             return
         required = self.views.required
         header = self.log.blocks[proposal.digest].header
@@ -326,23 +332,18 @@ class Round:
     def _commit(self) -> None:
         """Vote to commit what a quorum, we among it, has prepared."""
         own = self.own.get(_PROPOSE) or self.own.get(_PREPARE)
-        if own is None or not own.durable or _COMMIT in self.own:
+        if own is None or not own.durable:
             return
-        prepared = self._prepared_in(self.view, own.digest)
-        if prepared is None:
+        found = self.log.prepares(self.view, own.digest)
+        if found is None:
             return
-        self._hold(prepared)
-        votes = self.log.prepares(self.view, own.digest)
-        assert votes is not None
+        self._hold(self._prepared(self.view, own.digest, *found))
         self._vote(messages.Commit, own.digest,
-                   [vote for vote in votes[0] if vote.member != self.member])
+                   [vote for vote in found[0] if vote.member != self.member])
 
-    def _prepared_in(self, view: int, digest: bytes
-                     ) -> messages.PreparedCertificate | None:
-        prepared = self.log.prepares(view, digest)
-        if prepared is None:
-            return None
-        votes, proposed = prepared
+    def _prepared(self, view: int, digest: bytes,
+                  votes: Sequence[messages.ShortVote], proposed: bytes
+                  ) -> messages.PreparedCertificate:
         signatures = [(vote.member, vote.signature) for vote in votes]
         signatures.append((view_change.leader_of(
             view, self.federation.size), proposed))
@@ -441,7 +442,7 @@ class Round:
         """Propose what an earlier view prepared, as it is."""
         header = self.views.required
         if (header is None or self.member != self.leader
-                or _PROPOSE in self.own):
+                or _PROPOSE in self.own.said):
             return
         digest = block_module.header_digest(self._ledger.h, header)
         body = self.log.blocks.get(digest)
@@ -454,9 +455,9 @@ class Round:
 
     def may_propose(self) -> bool:
         """Return whether we lead and what we propose is up to us."""
-        return (self.member == self.leader and self.views.active
+        return (self.member == self.views.leader and self.views.active
                 and not self.appending and self.views.required is None
-                and _PROPOSE not in self.own)
+                and _PROPOSE not in self.own.said)
 
     def propose(self, now_ms: int, *, allow_empty: bool) -> bool:
         """Propose a block; return whether there was one to propose.

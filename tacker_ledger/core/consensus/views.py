@@ -42,29 +42,23 @@ class Views:
         self.first = view
         #: The view we are in, or have asked for.
         self.view = view
+        #: Index of the member who leads it.
+        self.leader = view_change.leader_of(view, federation.size)
         #: Whether we are in it.
         self.active = True
         #: What opened it; None in the first view.
         self.new_view: messages.NewView | None = None
         #: Digest of :attr:`new_view`, as a pre-prepare names it.
         self.new_view_digest: bytes | None = None
+        #: The header that has to be proposed again in this view.
+        self.required: bytes | None = None
         self._wanted: dict[int, messages.ViewChange] = {}
         self._proven: set[messages.PreparedCertificate] = set()
-
-    @property
-    def leader(self) -> int:
-        """Index of the member who leads :attr:`view`."""
-        return view_change.leader_of(self.view, self._federation.size)
 
     @property
     def failed(self) -> int:
         """How many views of this height have come to nothing."""
         return self.view - self.first
-
-    @property
-    def required(self) -> bytes | None:
-        """The header that has to be proposed again in this view."""
-        return None if self.new_view is None else self.new_view.header
 
     # Asking for another view
 
@@ -160,6 +154,7 @@ class Views:
         self._move(message.view, active=True)
         self.new_view = message
         self.new_view_digest = messages.digest_of(self._h, message)
+        self.required = message.header
 
     def enter_first(self, view: int) -> None:
         """Enter a view that the certificate of the block before names."""
@@ -169,6 +164,8 @@ class Views:
 
     def _move(self, view: int, *, active: bool) -> None:
         self.view = view
+        self.leader = view_change.leader_of(view, self._federation.size)
         self.active = active
         self.new_view = None
         self.new_view_digest = None
+        self.required = None

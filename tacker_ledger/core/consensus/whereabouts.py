@@ -129,7 +129,7 @@ class Whereabouts:
         """Ask for a block we lack one of those who have it."""
         wanted = current.wanted()
         if wanted is None:
-            self.asked = b''
+            self.asked = b''  # as ever
             return
         prefix, holders = wanted
         if prefix == self.asked or not holders:

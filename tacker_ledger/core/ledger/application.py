@@ -118,6 +118,12 @@ class LedgerApplication(Protocol):
     def federation(self) -> federation_module.Federation:
         """In force for the block after the head."""
 
+    def read_block(self, raw: bytes) -> block_module.Block:
+        """Return the block that ``raw`` encodes, not judged yet.
+
+        :raises LedgerError: see ``Block.from_bytes``
+        """
+
     def propose(self, now_ms: int, proposer: int, *, allow_empty: bool
                 ) -> Outcome | None:
         """Return a block to follow the head, None if there is nothing.
@@ -184,6 +190,10 @@ class Application:
     def federation(self) -> federation_module.Federation:
         """In force for the block after the head."""
         return self._tracker.current
+
+    def read_block(self, raw: bytes) -> block_module.Block:
+        """See :class:`LedgerApplication`."""
+        return block_module.Block.from_bytes(self._h, raw)
 
     def propose(self, now_ms: int, proposer: int, *, allow_empty: bool
                 ) -> Outcome | None:

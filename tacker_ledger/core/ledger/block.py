@@ -315,7 +315,9 @@ class Block:
 
         :param header: its ``transactions_root`` is that of ``raws``
         """
-        return cls.of_parts(h, header.to_bytes(), raws)
+        header_bytes = header.to_bytes()
+        return cls(header, header_bytes, header_digest(h, header_bytes),
+                   tuple(raws), h)
 
     def to_bytes(self) -> bytes:
         """Return the canonical encoding."""

@@ -119,6 +119,27 @@ class Federation:
     raw: bytes
     digest: bytes
     chain_id: bytes
+    # Known once and asked for with every vote:
+    #: The members in the order of their indices.
+    members: tuple[federation_document.Member, ...] = dataclasses.field(
+        init=False, repr=False)
+    #: How many members there are: n.
+    size: int = dataclasses.field(init=False, repr=False)
+    #: How many of them may be faulty: f.
+    faults: int = dataclasses.field(init=False, repr=False)
+    #: How many of them decide.
+    quorum: int = dataclasses.field(init=False, repr=False)
+    #: What all members do alike.
+    parameters: federation_document.Parameters = dataclasses.field(
+        init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        known = self.document
+        for name, value in (
+                ('members', known.members), ('size', len(known.members)),
+                ('faults', quorum.faults(len(known.members))),
+                ('quorum', known.quorum), ('parameters', known.parameters)):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of(cls, h: hashing.Hasher, raw: bytes) -> 'Federation':
@@ -133,49 +154,24 @@ class Federation:
                    h.hash(hashing.Tag.FEDERATION, raw), h.chain_id)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Federation) and self.digest == other.digest
+        return self is other or (isinstance(other, Federation)
+                                 and self.digest == other.digest)
 
     def __hash__(self) -> int:
         return hash(self.digest)
-
-    @property
-    def members(self) -> tuple[federation_document.Member, ...]:
-        """The members in the order of their indices."""
-        return self.document.members
-
-    @property
-    def size(self) -> int:
-        """How many members there are: n."""
-        return len(self.document.members)
-
-    @property
-    def faults(self) -> int:
-        """How many of them may be faulty: f."""
-        return quorum.faults(self.size)
-
-    @property
-    def quorum(self) -> int:
-        """How many of them decide."""
-        return self.document.quorum
 
     @property
     def epoch(self) -> int:
         """0 for genesis."""
         return self.document.epoch
 
-    @property
-    def parameters(self) -> federation_document.Parameters:
-        """What all members do alike."""
-        return self.document.parameters
-
     def member(self, index: int) -> federation_document.Member | None:
         """Return the member with this index, None if there is none."""
-        members = self.document.members
-        return members[index] if 0 <= index < len(members) else None
+        return self.members[index] if 0 <= index < self.size else None
 
     def index_of_vote_key(self, vote_key: bytes) -> int | None:
         """Return the index of the member with this vote key, or None."""
-        for index, member in enumerate(self.document.members):
+        for index, member in enumerate(self.members):
             if member.vote_key == vote_key:
                 return index
         return None

@@ -53,6 +53,9 @@ class NodeArray(Protocol):
     def set(self, index: int, digest: bytes) -> None:
         """Change node ``index``."""
 
+    def update(self, nodes: Mapping[int, bytes]) -> None:
+        """Change nodes by their index."""
+
     def clear(self) -> None:
         """Make every node zeros."""
 
@@ -83,6 +86,10 @@ class SparseNodes:
         """Change node ``index``."""
         self._nodes[index] = digest
 
+    def update(self, nodes: Mapping[int, bytes]) -> None:
+        """Change nodes by their index."""
+        self._nodes.update(nodes)
+
     def clear(self) -> None:
         """Make every node zeros."""
         self._nodes.clear()
@@ -107,6 +114,10 @@ class RootOnly:
         """Keep the root."""
         if index == ROOT:
             self._root = digest
+
+    def update(self, nodes: Mapping[int, bytes]) -> None:
+        """Keep the root."""
+        self._root = nodes.get(ROOT, self._root)
 
     def clear(self) -> None:
         """Make the root zeros."""
@@ -224,9 +235,7 @@ class StateMap:
         The caller makes the changed values durable first and lets
         ``buckets`` show them.
         """
-        put = self._nodes.set
-        for index, node in overlay.node_updates.items():
-            put(index, node)
+        self._nodes.update(overlay.node_updates)
 
     def prove(self, key: bytes) -> Proof:
         """Return the proof of a key's value, or of its absence.

@@ -57,8 +57,8 @@ MUTATIONS = (
     Mutation(
         'vote before persist',
         (('core.consensus.ballots',
-          'own = self._own[message.KIND] = Own(message, digest, False)',
-          ('own = self._own[message.KIND] = Own(message, digest, False)\n'
+          'own = self.said[message.KIND] = Own(message, digest, False)',
+          ('own = self.said[message.KIND] = Own(message, digest, False)\n'
            '        self._out.send(message)')),),
         'S17/processes-end-and-are-back-at-once', (0, 9), 4),
     Mutation(

@@ -29,6 +29,8 @@ class Memory:
                             | errors.LedgerError] = {}
         self._transactions: dict[bytes, transaction.Transaction
                                  | errors.LedgerError] = {}
+        #: encoded block -> block
+        self.blocks: dict[bytes, block_module.Block] = {}
 
     def know(self, one: transaction.Transaction) -> None:
         """Take a transaction that was made here."""
@@ -65,6 +67,14 @@ class Ledger:
         self.h = ledger.h
         self.head = ledger.head
         self.federation = ledger.federation
+
+    def read_block(self, raw: bytes) -> block_module.Block:
+        """See ``application.LedgerApplication``."""
+        found = self._memory.blocks.get(raw)
+        if found is None:
+            found = self._ledger.read_block(raw)
+            self._memory.blocks[raw] = found
+        return found
 
     def propose(self, now_ms: int, proposer: int, *, allow_empty: bool
                 ) -> application.Outcome | None:
