@@ -10,9 +10,13 @@ back as the error it is, with its stable code.
 
 Notifications go to the topics of ``[oslo_messaging_notifications]``, as those
 of other services do; what they say is the business of who sends them.
+
+Queues (:class:`QueueClient`, :class:`QueueServer`) hand work from one service
+to the next: their names are the topics themselves.
 """
 
 import base64
+from collections.abc import Callable
 from collections.abc import Sequence
 import queue
 import threading
@@ -52,6 +56,15 @@ _NOTIFICATIONS = 'oslo_messaging_notifications'
 _NOTIFICATIONS_MAX_COUNT = 1_000
 _NOTIFICATION_RETRIES = 2
 _STOP_SECONDS = 5.0
+QUEUE_VERSION = '1.0'
+#: S1's queues, between publisher, validator and client.
+TRANSACTIONS_QUEUE = 'transactions'
+OP_RETURN_QUEUE = 'op_return_hashes'
+VALIDATION_QUEUE = 'validation_messages'
+#: Checkpoint records of other hosts, for a publisher.
+CHECKPOINTS_QUEUE = 'checkpoints'
+_QUEUE_METHOD = 'take'
+_QUEUE_RETRIES = 2
 
 
 def register_options(conf: Any) -> None:
@@ -274,3 +287,88 @@ class Notifier:
                     {}, event_type, payload)
             except Exception:
                 LOG.exception('Notification %s is lost', event_type)
+
+
+class QueueClient:
+    """Puts messages into queues whose names are the topics themselves.
+
+    A message waits in its queue while nobody listens.  A queue begins to
+    exist when somebody listens for the first time.
+
+    :param transport: of :func:`get_transport`
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._clients: dict[str, Any] = {}
+
+    def put(self, queue: str, message: dict[str, Any]) -> bool:
+        """Put a message into a queue; return whether the broker has it.
+
+        :param message: what JSON can carry
+        """
+        client = self._clients.get(queue)
+        if client is None:
+            client = self._clients[queue] = oslo_messaging.get_rpc_client(
+                self._transport, oslo_messaging.Target(
+                    topic=queue, version=QUEUE_VERSION),
+                retry=_QUEUE_RETRIES,
+                transport_options=oslo_messaging.TransportOptions(
+                    at_least_once=True))
+        try:
+            client.cast({}, _QUEUE_METHOD, message=message)
+        except oslo_messaging.MessageUndeliverable:
+            LOG.debug('Nobody has listened to the queue %s yet', queue)
+            return False
+        except oslo_messaging.MessagingException as error:
+            LOG.warning('The broker does not take a message for %s: %s',
+                        queue, type(error).__name__)
+            return False
+        return True
+
+
+class QueueServer:
+    """Hands the messages of one queue to a function, one after the other.
+
+    :param transport: of :func:`get_transport`
+    :param queue: the queue's name
+    :param host: whose listener this is; several hosts share the messages
+    :param handle: called with each message, in a thread of the server; what
+        it raises is logged, and the message is gone
+    """
+
+    def __init__(self, transport: Any, queue: str, host: str,
+                 handle: Callable[[Any], None]) -> None:
+        self._server = oslo_messaging.get_rpc_server(
+            transport, oslo_messaging.Target(
+                topic=queue, server=host, version=QUEUE_VERSION),
+            [_QueueEndpoint(queue, handle)], executor='threading')
+
+    def start(self) -> None:
+        """Listen from now on."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop listening and wait for the message in hand."""
+        self._server.stop()
+        self._server.wait()
+
+
+class _QueueEndpoint:
+    """What oslo.messaging dispatches to."""
+
+    target = oslo_messaging.Target(version=QUEUE_VERSION)
+
+    def __init__(self, queue: str, handle: Callable[[Any], None]) -> None:
+        self._queue = queue
+        self._handle = handle
+        self._lock = threading.Lock()
+
+    def take(self, context: Any, message: Any = None) -> None:
+        """See :meth:`QueueClient.put`."""
+        with self._lock:
+            try:
+                self._handle(message)
+            except Exception:
+                LOG.exception('A message of the queue %s was not taken',
+                              self._queue)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Migrations of the anchors' tables; the index needs none."""

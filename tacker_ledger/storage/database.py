@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine of oslo.db for tables which hold the truth."""
+
+from collections.abc import Iterator
+import contextlib
+from typing import Any
+
+from oslo_db import exception as db_exc
+from oslo_db.sqlalchemy import enginefacade
+import sqlalchemy as sa
+from sqlalchemy import exc as sa_exc
+
+from tacker_ledger.core import errors
+
+DATABASE_ERRORS = (sa_exc.SQLAlchemyError, db_exc.DBError)
+_SQLITE_WAIT_MS = 10_000
+
+
+def open_engine(connection: str, **options: Any) -> sa.Engine:
+    """Return an engine that answers.
+
+    :param connection: a URL of SQLAlchemy; SQLite and MariaDB are tested
+    :param options: further options of oslo.db's engine façade
+    :raises BadOption: the URL is wrong, its driver is missing, or the
+        database does not answer
+    """
+    context = enginefacade.transaction_context()
+    try:
+        context.configure(connection=connection, **options)
+        engine: sa.Engine = context.writer.get_engine()
+        if engine.dialect.name == 'sqlite':
+            sa.event.listen(engine, 'connect', _tune_sqlite)
+            sa.event.listen(engine, 'begin', _begin_sqlite)
+        with engine.connect():
+            pass
+    except (sa_exc.ArgumentError, sa_exc.NoSuchModuleError, ImportError,
+            ValueError) as error:
+        raise errors.BadOption(
+            f'Option connection in [database]: {error}',
+            option='connection', group='database') from error
+    except DATABASE_ERRORS as error:
+        raise errors.BadOption(
+            'Option connection in [database]: the database does not '
+            f'answer: {brief(error)}', option='connection',
+            group='database') from error
+    return engine
+
+
+def brief(error: BaseException) -> str:
+    """Return the first line: no statements, no parameters, no password."""
+    cause = getattr(error, 'inner_exception', None) or error
+    cause = getattr(cause, 'orig', None) or cause
+    text = (str(cause).splitlines() or [''])[0][:200]
+    return f'{type(cause).__name__}: {text}'
+
+
+@contextlib.contextmanager
+def failures(what: str) -> Iterator[None]:
+    """Turn errors of the database into ``storage-failed``.
+
+    :param what: whose tables these are, for people
+    """
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        raise errors.StorageFailed(
+            f'The {what} cannot be used: {brief(error)}') from error
+
+
+def _tune_sqlite(connection: Any, record: Any) -> None:
+    """Make what is committed durable, and let others wait for a turn."""
+    cursor = connection.cursor()
+    cursor.execute(f'PRAGMA busy_timeout={_SQLITE_WAIT_MS}')
+    cursor.execute('PRAGMA journal_mode=WAL')
+    cursor.execute('PRAGMA synchronous=FULL')
+    cursor.execute('PRAGMA foreign_keys=ON')
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Take the turn to write at once, and see what others wrote before.
+
+    oslo.db has begun a transaction that would do so at its first change:
+    too late where something was read before.
+    """
+    connection.exec_driver_sql('ROLLBACK')
+    connection.exec_driver_sql('BEGIN IMMEDIATE')
