@@ -64,6 +64,18 @@ class Tag(enum.Enum):
     GENESIS = ('genesis', False)
     #: Of a key document: a key is the same key on every chain.
     KEY = ('key', False)
+    # Of secure logs, which stand by themselves.
+    LOG_TEXT = ('log-text', False)
+    LOG_EVOLVE = ('log-evolve', False)
+    LOG_SEAL = ('log-seal', False)
+    LOG_TAGS = ('log-tags', False)
+    LOG_PREVIOUS = ('log-previous', False)
+    LOG_OPENING = ('log-opening', False)
+    LOG_OPENING_SIGNATURE = ('log-opening-signature', False)
+    LOG_CHECKPOINT = ('log-checkpoint', False)
+    LOG_CHECKPOINT_SIGNATURE = ('log-checkpoint-signature', False)
+    LOG_REDACTION = ('log-redaction', False)
+    LOG_RETENTION = ('log-retention', False)
 
     def __init__(self, label: str, chain_bound: bool) -> None:
         self.label = label

@@ -116,3 +116,20 @@ TRUST_CHANGE_CIDS_MAX_COUNT = 4096
 PRIVATE_KEY_MAX_BYTES = 8192
 #: One checkpoint record of a secure log.
 CHECKPOINT_RECORD_MAX_BYTES = 64 * _KIB
+
+# Secure logs
+
+#: The text of one line, as it stands on disk; a longer one is cut.
+LOG_TEXT_MAX_BYTES = _MIB
+#: A whole line of any kind: text, position, and a record in base64.
+LOG_LINE_MAX_BYTES = LOG_TEXT_MAX_BYTES + 8 * _KIB
+#: The encoded record of an opening or a checkpoint.
+LOG_RECORD_MAX_BYTES = 4 * _KIB
+#: The name of a log, in UTF-8.
+LOG_NAME_MAX_BYTES = 256
+#: Lines which one checkpoint closes.
+LOG_BLOCK_MAX_LINES = 65_536
+#: Files which one log is written to at the same time.
+LOG_SLOTS_MAX_COUNT = 256
+#: Checkpoints until a session agrees on a new secret with the auditor.
+LOG_AGREEMENT_MAX_CHECKPOINTS = 1024
