@@ -149,8 +149,9 @@ class Witness:
                          tuple[int, environment.Environment]] = {}
         #: (member, height, view, kind) -> what was signed there
         self.votes: dict[tuple[int, int, int, int], set[bytes]] = {}
-        #: member -> highest height of a vote of it in another's log
-        self._relied: dict[int, int] = {}
+        #: (member, other) -> highest height of a vote of the member in the
+        #: other's log
+        self._relied: dict[tuple[int, int], int] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -197,10 +198,17 @@ class Witness:
         for record in records:
             message = messages.decode(record)
             self._note(message)
-            if isinstance(message, messages.AnyVote) and (
-                    directory in self._others(message.member)):
-                self._relied[message.member] = max(
-                    message.height, self._relied.get(message.member, 0))
+            if isinstance(message, messages.AnyVote):
+                self._note_relied(message, directory)
+
+    def _note_relied(self, message: messages.AnyVote,
+                     directory: pathlib.Path) -> None:
+        for index in range(self._members.size):
+            if index != message.member and (
+                    directory == self._members.data(index)):
+                pair = message.member, index
+                self._relied[pair] = max(message.height,
+                                         self._relied.get(pair, 0))
 
     def digest(self, index: int, height: int) -> str:
         """Return the digest (hex) of a block as a node has it."""
@@ -225,13 +233,14 @@ class Witness:
         self.votes.setdefault((message.member, message.height, message.view,
                                message.KIND), set()).add(signed)
 
-    def _others(self, member: int) -> list[pathlib.Path]:
-        return [self._members.data(index)
-                for index in range(self._members.size) if index != member]
+    def relied(self, member: int, *, by: int) -> int:
+        """Return the highest height at which another relied on a vote.
 
-    def relied(self, member: int) -> int:
-        """Return the highest height at which others relied on a vote."""
-        return self._relied.get(member, 0)
+        From then on that other, while it runs, shows whoever comes with the
+        member's identity a vote of this height or a later one.  What the
+        rest of them know helps nobody once they are killed.
+        """
+        return self._relied.get((member, by), 0)
 
     def voted(self, member: int) -> int:
         """Return the highest height at which a vote of a member was seen."""

@@ -384,7 +384,9 @@ class Federation:
         while not condition():
             if time.monotonic() > deadline:
                 logs = ''.join(
-                    f'\n--- node {index}\n{self.log(index)[-3000:]}'
-                    for index in range(self.size))
+                    f'\n--- {path.parent.name}/{path.name}\n'
+                    f'{path.read_text(errors="replace")[-3000:]}'
+                    for index in range(self.size)
+                    for path in sorted(self.home(index).glob('*.log')))
                 raise NodeFailed(f'not within {timeout} s: {what}{logs}')
             time.sleep(0.05)

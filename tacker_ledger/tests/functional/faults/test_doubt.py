@@ -34,6 +34,12 @@ class DoubtCase(base.TestCase):
             lambda: self.members.status(index)['voting'],
             federation.START_SECONDS, f'node {index} votes')
 
+    def wait_relied(self, witness, index, height, *, by):
+        """Wait until a node can show a later vote of another."""
+        self.members.wait_until(
+            lambda: witness.relied(index, by=by) > height,
+            what=f'node {by} relies on votes that the copy lacks')
+
 
 class TestStaleStore(DoubtCase):
     """The data of one member is put back to what it was."""
@@ -47,13 +53,12 @@ class TestStaleStore(DoubtCase):
             for index in (0, 3):
                 self.commit(index)
             members.wait_height(stale + 3)
-            # its votes of the height in flight are nowhere else certified
+            # three of four: no block without its vote at node 0
             members.kill(1)
+            self.wait_relied(witness, 3, stale, by=0)
+            # its votes of the height in flight are nowhere else certified
             members.pause(2)
             members.submit(3, self.author.template().submission)
-            members.wait_until(
-                lambda: witness.relied(3) > stale,
-                what='others rely on votes that the copy lacks')
             members.kill(3)
             before = self.height(0)
             copies.put_back(members, 3, old)
@@ -91,13 +96,13 @@ class TestStaleStore(DoubtCase):
         members = self.members
         with copies.Witness(members) as witness:
             old = copies.snapshot(members, 3)
-            members.wait_until(
-                lambda: witness.relied(3) > copies.head(old),
-                what='others rely on votes that the copy lacks')
+            # three of four: no block without its vote at nodes 0 and 2
+            members.kill(1)
+            for index in (0, 2):
+                self.wait_relied(witness, 3, copies.head(old), by=index)
             members.kill(3)
             copies.put_back(members, 3, old)
             # with two others alone nothing moves, so doubt cannot end
-            members.kill(1)
             members.spawn(3)
             members.wait_until(
                 lambda: 'In doubt' in members.log(3), what='node 3 doubts')
@@ -131,10 +136,11 @@ class TestTwoCopies(DoubtCase):
             self.addCleanup(copy.kill)
             stale = copies.head(copy.data)
             witness.watch(copy.data)
-            members.wait_until(lambda: witness.relied(own) > stale,
-                               what='others rely on votes it lacks')
+            # three of four: no block without its vote at who stays
+            members.kill(rest[0])
+            self.wait_relied(witness, own, stale, by=other)
             # two of four decide nothing, so the copy stays in doubt
-            for index in (*rest, own):
+            for index in (rest[1], own):
                 members.kill(index)
             copy.start()
             members.wait_until(
@@ -169,8 +175,11 @@ class TestTwoCopies(DoubtCase):
             self.addCleanup(copy.kill)
             stale = copies.head(copy.data)
             witness.watch(copy.data)
-            members.wait_until(lambda: witness.relied(own) > stale,
-                               what='others rely on votes it lacks')
+            others = set(range(4)) - {own}
+            members.wait_until(
+                lambda: any(witness.relied(own, by=index) > stale
+                            for index in others),
+                what='others rely on votes that the copy lacks')
             instance = members.status(own)['instance']
             copy.start()
             members.wait_until(
@@ -182,7 +191,7 @@ class TestTwoCopies(DoubtCase):
                 self.commit(own)
                 self.assertTrue(members.status(own)['voting'])
                 self.assertFalse(copy.status()['voting'])
-            for index in set(range(4)) - {own}:
+            for index in others:
                 held = members.call(index, 'peers')
                 self.assertIn(instance, [peer['instance'] for peer in held])
             # when it misses its pings the copy takes over, in doubt first
@@ -219,9 +228,7 @@ class TestTwoMembers(DoubtCase):
         with copies.Witness(members) as witness:
             self.commit(0)
             old = copies.snapshot(members, 1)
-            members.wait_until(
-                lambda: witness.relied(1) > copies.head(old),
-                what='the other relies on votes that the copy lacks')
+            self.wait_relied(witness, 1, copies.head(old), by=0)
             members.stop(1)
             copies.put_back(members, 1, old)
             members.start(1)
