@@ -10,6 +10,11 @@ import dataclasses
 from tacker_ledger.core import codec
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.ledger import block as block_module
+from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.core.ledger import state
+from tacker_ledger.core.ledger import state_map
+from tacker_ledger.core.ledger import transaction
+from tacker_ledger.core import limits
 
 _JUNK = bytes(messages.SIGNATURE_BYTES)
 
@@ -150,18 +155,53 @@ def _committed_again(liar, raws):
     """A transaction that an earlier block holds."""
     for outcome, _proof in liar.disk.outcomes:
         if outcome.block.raw_transactions:
-            return [outcome.block.raw_transactions[0], *raws]
+            return [outcome.block.raw_transactions[0], *raws[1:]]
     return [raws[0], raws[0]]
 
 
-def _more(liar, raws):
-    """More transactions than a block may hold."""
+def more(liar, message: messages.PrePrepare) -> list[messages.Message]:
+    """All that waits, in a block that holds too much and errs in no more.
+
+    In transactions or in bytes, as the bounds and what waits have it; its
+    state is the one that follows.
+    """
+    block, h, ledger = liar.block_of(message), liar.world.h, liar.ledger
     waiting = [one.raw for one, _since in liar.pool.waiting.values()]
-    return list(dict.fromkeys([*raws, *waiting]))
+    raws = tuple(dict.fromkeys([*block.raw_transactions, *waiting]))
+    federation = ledger.federation
+    changes = state.apply_block(
+        h, liar.disk.state, block.header.timestamp_ms,
+        [transaction.Transaction.from_bytes(h, raw) for raw in raws],
+        federation_module.FederationTracker(h, liar.world.provider,
+                                            federation),
+        rules=state.rules_for(federation.rules_at(message.height)))
+    overlay = state_map.StateMap(h, liar.disk.nodes, liar.disk.state).overlay(
+        changes.changes)
+    header = dataclasses.replace(
+        block.header, state_root=overlay.root,
+        transactions_root=block_module.transactions_root(h, raws))
+    return _proposed(liar, message, block_module.Block.assembled(
+        h, header, raws))
+
+
+def _huge(liar, raws):
+    """A transaction larger than any may be."""
+    version, txid, signature, content = codec.decode(
+        raws[0], _ANY, len(raws[0]))
+    return [codec.encode((version, txid, signature, content + bytes(
+        limits.TRANSACTION_MAX_BYTES))), *raws[1:]]
+
+
+def _endless(liar, message):
+    """A block larger than any may be; what it holds is never looked at."""
+    return [dataclasses.replace(
+        message, block=message.block + bytes(limits.BLOCK_MAX_BYTES))]
 
 
 PROPOSALS = {
-    'more': _bodies(_more),
+    'more': more,
+    'huge transaction': _bodies(_huge),
+    'endless block': _endless,
     'wrong parent': _headers(parent=lambda liar, block: bytes(32)),
     'stale height': _headers(
         height=lambda liar, block: block.header.height - 1),
@@ -178,10 +218,20 @@ PROPOSALS = {
         timestamp_ms=lambda liar, block:
         block.header.timestamp_ms + 3_600_000),
     'bad signature': _bodies(_spoiled),
-    'twice in a block': _bodies(lambda liar, raws: [raws[0], *raws]),
+    'twice in a block': _bodies(lambda liar, raws: [raws[0]] * 2),
     'committed again': _bodies(_committed_again),
-    'not a transaction': _bodies(lambda liar, raws: [b'\x80', *raws]),
+    'not a transaction': _bodies(lambda liar, raws: [b'\x80', *raws[1:]]),
     'garbage': _garbage,
 }
 #: Those that concern no height that anybody is at, so nobody judges them.
 UNHEARD = ('stale height', 'height ahead')
+#: That which no frame can carry: over the wire it is not even heard.
+UNCARRIED = ('endless block',)
+#: Why those are refused that are valid but for one thing.
+REASONS = {
+    'more': 'has too many transactions',
+    'huge transaction': f'not 1..{limits.TRANSACTION_MAX_BYTES} bytes',
+    'endless block': 'too-large',
+    'twice in a block': 'duplicate',
+    'committed again': 'duplicate',
+}

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leaders that equivocate, fall silent, censor, propose what is not valid."""
 
+import functools
+
 from tacker_ledger.core.consensus import messages
+from tacker_ledger.core.ledger import authoring
+from tacker_ledger.core.ledger import payload
+from tacker_ledger.core import limits
+from tacker_ledger.tests import federations
 from tacker_ledger.tests.simulation import liar
 from tacker_ledger.tests.simulation import lies
 from tacker_ledger.tests.simulation import member
@@ -10,6 +16,9 @@ from tacker_ledger.tests.simulation import rules
 from tacker_ledger.tests.simulation.run import any_size
 from tacker_ledger.tests.simulation.run import Run
 from tacker_ledger.tests.simulation.run import scenario
+from tacker_ledger.tests.simulation import simulation
+from tacker_ledger.tests import vectors
+from tacker_ledger.tests.vectors import keys
 
 
 # S1
@@ -191,6 +200,21 @@ def _bad_proposal(run: Run, name: str, lie) -> None:
                f'it goes on after: {name}')
     run.settle()
     run.expect_view(1)
+    _all_run_on(run)
+
+
+def _all_run_on(run: Run) -> None:
+    for one in run.world.correct():
+        run.expect(one.running and one.starts == 1, f'{one.name} runs on')
+
+
+def _expect_refusal(run: Run, reason: str) -> None:
+    """Raise unless every correct member has refused for this reason."""
+    for one in run.world.correct():
+        run.expect(any(reason in (refusal.code, refusal.reason)
+                       or reason in refusal.reason
+                       for refusal in one.refused),
+                   f'{one.name} refuses, for: {reason}, not {one.refused}')
 
 
 @scenario('S8')
@@ -199,9 +223,40 @@ def leader_proposes_what_is_not_valid(run: Run) -> None:
     names = sorted(lies.PROPOSALS)
     name = names[run.seed % len(names)]
     _bad_proposal(run, name, lies.PROPOSALS[name])
-    if name not in lies.UNHEARD:
-        for one in run.world.correct():
-            run.expect(bool(one.refused), f'{one.name} refuses: {name}')
+    unheard = lies.UNHEARD + (lies.UNCARRIED if run.world.wire else ())
+    if name not in unheard:
+        _expect_refusal(run, lies.REASONS.get(name, ''))
+
+
+@functools.lru_cache(maxsize=4)
+def _large(h, number: int):
+    """Return a valid transaction; two make a block too large."""
+    return authoring.author_public(
+        h, keys.curve(federations.PROVIDER, f'sender vendor {number}'),
+        vid=1, payload=payload.Template(
+            'file', 'target', bytes(limits.CONFIGURATION_MAX_BYTES // 2
+                                    + 32 * 1024), 'vendor', '1'),
+        timestamp_ms=simulation.EPOCH_MS, compression=0,
+        nonce=vectors.fixed_bytes(f'large {number}', 16))
+
+
+@scenario('S8')
+def leader_proposes_more_bytes_than_a_block_may_have(run: Run) -> None:
+    """Each transaction is valid, and so is the state; it is too much."""
+    world = run.federation(
+        4, block_max_bytes=limits.TRANSACTION_MAX_BYTES + 1024,
+        conditions=network.STEADY,
+        factory={0: liar.make(liar.Propose(lies.more))}).start()
+    made = [_large(world.h, number) for number in range(2)]
+    for one in made:
+        world.memory.know(one)
+    world.members[run.draw.randrange(1, 4)].submit(made)
+    run.expect(world.run_to_commit(made, members=range(1, 4)),
+               'each is in a block of its own')
+    run.settle()
+    run.expect_view(1)
+    _expect_refusal(run, 'is too large')
+    _all_run_on(run)
 
 
 @any_size('S8')
