@@ -20,6 +20,7 @@ from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import application as application_module
 from tacker_ledger.core.ledger import snapshot
+from tacker_ledger.core.ledger import snapshot_exchange
 from tacker_ledger.storage import environment
 from tacker_ledger.storage import snapshot as storage
 
@@ -200,91 +201,69 @@ class Fetcher:
         :raises StorageFailed: it cannot be kept
         :raises LedgerError: it is no good
         """
-        application = self._application
-        offer = await self._ask(member, lambda number: (
-            snapshot_messages.GetSnapshot(
-                number, application.federation.epoch + 1)))
-        if not isinstance(offer, snapshot_messages.Snapshot):
-            raise errors.Malformed('Not what was asked for.')
-        check = snapshot.SnapshotCheck(
-            application.h, self._provider, application.federation,
-            application.head, offer.block, offer.certificate, lowest)
-        LOG.info('Fetching the state at height %s from member %s',
-                 check.height, member)
-        incoming = storage.Incoming(self._directory)
+        exchange = snapshot_exchange.Exchange(
+            self._application, self._provider, lowest, self._numbers)
         try:
-            await self._parts(member, offer.number, check, incoming)
-            await asyncio.to_thread(incoming.finish)
-            await asyncio.to_thread(
-                check.check_state,
-                incoming.items(snapshot.Part.STATE), incoming.nodes)
-        except BaseException:
-            incoming.remove()
-            raise
+            first = exchange.answered(
+                await self._ask(member, exchange.begin()))
+            check = exchange.check
+            assert first is not None and check is not None
+            LOG.info('Fetching the state at height %s from member %s',
+                     check.height, member)
+            incoming = storage.Incoming(self._directory)
+            try:
+                await self._pages(member, exchange, first, incoming)
+                await asyncio.to_thread(incoming.finish)
+                await asyncio.to_thread(
+                    check.check_state,
+                    incoming.items(snapshot.Part.STATE), incoming.nodes)
+            except BaseException:
+                incoming.remove()
+                raise
         finally:
-            self._send(member, snapshot_messages.EndSnapshot(offer.number))
+            if exchange.end is not None:
+                self._send(member, exchange.end)
         return Fetched(check, incoming)
 
-    async def _parts(self, member: int, number: int,
-                     check: snapshot.SnapshotCheck,
+    async def _pages(self, member: int, exchange: snapshot_exchange.Exchange,
+                     request: snapshot_messages.GetPage | None,
                      incoming: storage.Incoming) -> None:
-        """Fetch all parts, in no more time than they are held anyway."""
+        """Fetch all pages, in no more time than they are held anyway.
+
+        The next one comes while one is looked at.
+        """
+        pending: asyncio.Task[messages.Message] | None = None
         try:
             async with asyncio.timeout(self._whole_seconds):
-                for part in snapshot.Part:
-                    await self._part(member, number, part, check, incoming)
+                while request is not None:
+                    answer = await (pending or self._ask(member, request))
+                    request = exchange.answered(answer)
+                    pending = None if request is None else (
+                        asyncio.create_task(self._ask(member, request)))
+                    part, items = await asyncio.to_thread(exchange.judge)
+                    if items:
+                        await asyncio.to_thread(incoming.add, part, items)
         except TimeoutError:
             raise errors.Timeout('The snapshot does not end.') from None
-
-    async def _part(self, member: int, number: int, part: snapshot.Part,
-                    check: snapshot.SnapshotCheck,
-                    incoming: storage.Incoming) -> None:
-        """Fetch a part; the next page comes while one is looked at."""
-        pending = self._page(member, number, part, b'')
-        try:
-            while True:
-                page = await pending
-                if not isinstance(page, snapshot_messages.Page):
-                    raise errors.Malformed('Not what was asked for.')
-                if page.more and page.items:
-                    pending = self._page(member, number, part,
-                                         page.items[-1][0])
-                more = await asyncio.to_thread(
-                    check.page, part, page.items, page.more)
-                if part != snapshot.Part.FEDERATIONS:
-                    await asyncio.to_thread(incoming.add, part, page.items)
-                if not more:
-                    return
         finally:
-            pending.cancel()
-
-    def _page(self, member: int, number: int, part: snapshot.Part,
-              after: bytes) -> 'asyncio.Task[messages.Message]':
-        return asyncio.create_task(self._ask(
-            member, lambda request: snapshot_messages.GetPage(
-                request, number, int(part), after)))
+            if pending is not None:
+                pending.cancel()
 
     async def _ask(self, member: int,
-                   make: Callable[[int], messages.Message]
-                   ) -> messages.Message:
-        number = next(self._numbers)
+                   request: snapshot_messages.GetSnapshot
+                   | snapshot_messages.GetPage) -> messages.Message:
+        number = request.request_id
         future: asyncio.Future[messages.Message] = (
             asyncio.get_running_loop().create_future())
         self._waiting[number] = member, future
         try:
-            self._send(member, make(number))
+            self._send(member, request)
             async with asyncio.timeout(self._timeout_seconds):
-                answer = await future
+                return await future
         except TimeoutError:
             raise errors.Timeout('No answer in time.') from None
         finally:
             del self._waiting[number]
-        if isinstance(answer, snapshot_messages.NoSnapshot):
-            if answer.code == errors.Busy.code:
-                raise errors.Busy('It holds snapshots for others.')
-            raise errors.NotFound(
-                f'It has no snapshot to give: {answer.code[:40]}')
-        return answer
 
 
 def of_node(node: 'service.Node') -> 'Snapshots':

@@ -28,7 +28,6 @@ from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import snapshot
 from tacker_ledger.core.ledger import transaction as transaction_module
-from tacker_ledger.core import limits
 from tacker_ledger.storage import chain as chain_module
 from tacker_ledger.storage import environment
 from tacker_ledger.storage import state
@@ -78,16 +77,7 @@ class Held:
 
         :param after: the last key of the page before
         """
-        items: list[Item] = []
-        size = 0
-        for key, value in self._items(part, after):
-            size += len(key) + len(value)
-            full = (size > limits.SNAPSHOT_PAGE_MAX_BYTES
-                    or len(items) >= limits.SNAPSHOT_PAGE_MAX_COUNT)
-            if items and full:
-                return items, True
-            items.append((key, value))
-        return items, False
+        return snapshot.fill_page(self._items(part, after))
 
     def _items(self, part: Part, after: bytes) -> Iterator[Item]:
         """Yield what follows a key, ascending."""
@@ -209,10 +199,9 @@ def put_in(env: environment.Environment, txn: lmdb.Transaction,
         txn.drop(database.handle, delete=False)
     for key, value in incoming.items(Part.STATE):
         environment.put(txn, env.state, key, value, append=True)
-    for pair, (key, value) in snapshot.pair_keys(
-            h, incoming.items(Part.ADDRESSED)):
-        if not snapshot.is_pair(environment.get(txn, env.state, pair)):
-            raise errors.BadProof('An addressed pair is not in the state.')
+    for key, value in snapshot.check_addressed(
+            h, incoming.items(Part.ADDRESSED),
+            lambda pair: environment.get(txn, env.state, pair)):
         environment.put(txn, env.addressed, key, value, append=True)
     for document in check.documents:
         if document.block.header.height < check.height:

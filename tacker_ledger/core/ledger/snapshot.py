@@ -11,6 +11,7 @@ This object decides *whether*; what to ask for, and keeping what came, is the
 caller's.  Parts come in the order of :class:`~.snapshot_messages.Part`.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 import dataclasses
@@ -238,16 +239,37 @@ class SnapshotCheck:
                 height=self.height)
 
 
-def pair_keys(h: hashing.Hasher, addressed: Iterable[Item]
-              ) -> Iterator[tuple[bytes, Item]]:
-    """Yield (state key of the pair, item) of every addressed pair.
+def fill_page(items: Iterable[Item]) -> tuple[list[Item], bool]:
+    """Return a page of what follows, and whether there is more."""
+    page: list[Item] = []
+    size = 0
+    for key, value in items:
+        size += len(key) + len(value)
+        full = (size > limits.SNAPSHOT_PAGE_MAX_BYTES
+                or len(page) >= limits.SNAPSHOT_PAGE_MAX_COUNT)
+        if page and full:
+            return page, True
+        page.append((key, value))
+    return page, False
+
+
+def check_addressed(h: hashing.Hasher, addressed: Iterable[Item],
+                    value_of: Callable[[bytes], bytes | None]
+                    ) -> Iterator[Item]:
+    """Yield the addressed pairs, each of them a pair of the state.
 
     As many pairs of the state as there are items, each with an item of its
-    own, are all of them: that is checked where the state is at hand.
+    own, are all of them.
+
+    :param value_of: what the checked state holds under a key
+    :raises BadProof: one is not in the state
     """
     for key, value in addressed:
-        yield identifiers.pair_state_key(
-            h, key[:_ID_BYTES], key[_ID_BYTES:]), (key, value)
+        pair = identifiers.pair_state_key(h, key[:_ID_BYTES],
+                                          key[_ID_BYTES:])
+        if not is_pair(value_of(pair)):
+            raise errors.BadProof('An addressed pair is not in the state.')
+        yield key, value
 
 
 def is_pair(value: bytes | None) -> bool:
