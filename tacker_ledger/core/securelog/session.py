@@ -169,6 +169,11 @@ class Session:
         """The records which are in the chain and not on disk yet."""
         return self._state[4]
 
+    def begin_on_new_line(self) -> None:
+        """Put a line feed before what is unsent: the file ends torn."""
+        sequence, chained, evolving, block, unsent = self._state
+        self._state = (sequence, chained, evolving, block, b'\n' + unsent)
+
     def sent(self) -> None:
         """Note that all of :attr:`unsent` stands on disk."""
         sequence, chained, evolving, block, _ = self._state
