@@ -294,6 +294,9 @@ class CatchUp:
 
     def _happened(self, event: Event) -> None:
         match event:
+            case HeadMoved():
+                # the chain moves: what is missing may come by itself
+                self._patient_until_ms = None
             case Claimed():
                 self._sources.of(event.member).claims(event.height)
             case LinkUp():
@@ -314,9 +317,6 @@ class CatchUp:
                     self._failed(event)
             case Following():
                 self._following = True
-            case HeadMoved():
-                # the chain moves: what is missing may come by itself
-                self._patient_until_ms = None
             case TimerFired():
                 self._timer_ms = None
                 if self._request and self._request.until_ms <= self._now_ms:

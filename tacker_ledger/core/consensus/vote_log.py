@@ -54,6 +54,8 @@ class Records:
 
     def take(self, height: int) -> list[messages.Recorded]:
         """Return the messages of a height, in order; forget older ones."""
+        if not self._by_height:
+            return []
         found = self._by_height.get(height, [])
         self._by_height = {at: votes for at, votes in self._by_height.items()
                            if at > height}

@@ -7,6 +7,9 @@ from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import block as block_module
 from tacker_ledger.core.ledger import certificate as certificate_module
 
+#: Name of the one timer of catching up.
+TIMER = 'catch-up'
+
 
 class Fetching:
     """The part of ``member.Member`` that drives ``core.consensus.catch_up``.
@@ -33,12 +36,9 @@ class Fetching:
                     self._later(self._delay_us(
                         self.options.durations.append_us), self._take_over)
                 case catch_up.SetTimer():
-                    self._cancel('catch-up')
-                    self._timers['catch-up'] = self._later(
-                        effect.delay_ms * 1000,
-                        lambda: self.catch(catch_up.TimerFired()))
+                    self._set_timer(TIMER, effect.delay_ms)
                 case catch_up.CancelTimer():
-                    self._cancel('catch-up')
+                    self._timers.pop(TIMER, None)
                 case catch_up.FetchSnapshot():
                     raise AssertionError(effect)
 

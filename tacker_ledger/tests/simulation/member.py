@@ -96,7 +96,7 @@ class Member(fetching.Fetching, intake.Intake):
             effects.Send: self._execute_send,
             effects.Persist: self._execute_persist,
             effects.SetTimer: self._execute_set_timer,
-            effects.CancelTimer: lambda effect: self._cancel(effect.name),
+            effects.CancelTimer: self._execute_cancel_timer,
             effects.Append: self._execute_append,
             effects.Behind: lambda effect: self.catch(catch_up.Claimed(
                 effect.member, effect.height - 1)),
@@ -129,7 +129,8 @@ class Member(fetching.Fetching, intake.Intake):
         self.catch_up = catch_up.CatchUp(
             self.options.catching, self.ledger, world.provider)
         self.requests = request_timers.RequestTimers(self._still_valid)
-        self._timers: dict[str, scheduler.Handle] = {}
+        #: Those that run, by their numbers.
+        self._timers: dict[str, int] = {}
         self._inbox: list[effects.Event] = []
         self._catching: list[catch_up.Event] = []
         self._take: catch_up.Take | None = None
@@ -159,8 +160,7 @@ class Member(fetching.Fetching, intake.Intake):
         """Lose everything that is not on the disk."""
         self.running = False
         self._life = None
-        for timer in self._timers.values():
-            timer.cancel()
+        self._timers = {}
         self.world.ended(self)
 
     @property
@@ -237,10 +237,16 @@ class Member(fetching.Fetching, intake.Intake):
     def send(self, message: network_module.Frame, to: int | None) -> None:
         """Send to a member, or to all others."""
         mine = self.index
-        for index in (range(len(self._homes)) if to is None else (to,)):
+        carry, own = self.network.send, self.process
+        if to is not None:
+            if to != mine:
+                for process in self._homes[to]:
+                    carry(own, process, message)
+            return
+        for index, processes in enumerate(self._homes):
             if index != mine:
-                for process in self._homes[index]:
-                    self.network.send(self.process, process, message)
+                for process in processes:
+                    carry(own, process, message)
 
     def disconnected(self, process: int) -> None:
         """The link to another process is down."""
@@ -271,12 +277,13 @@ class Member(fetching.Fetching, intake.Intake):
         if self._appending or not self.running:
             self._inbox.append(event)
             return
-        if self.world.observed:
+        world, life = self.world, self._life
+        if world.observed:
             self._drive_observed(event)
             return
-        executors, life = self._executors, self._life
-        for effect in self.replica.step(event, self.now_ms):
-            executors[type(effect)](effect)
+        now_ms = world.epoch_ms + self.skew_ms + self.clock.now_us // 1000
+        for effect in self.replica.step(event, now_ms):
+            self._executors[type(effect)](effect)
             if self._life is not life:
                 return
 
@@ -293,19 +300,23 @@ class Member(fetching.Fetching, intake.Intake):
         self.send(effect.message, effect.to)
 
     def _execute_set_timer(self, effect: effects.SetTimer) -> None:
-        name = effect.name
-        self._cancel(name)
-        self._timers[name] = self.clock.after(
-            effect.delay_ms * 1000, lambda: self._ran_down(name))
+        self._set_timer(effect.name, effect.delay_ms)
 
-    def _ran_down(self, name: str) -> None:
+    def _set_timer(self, name: str, delay_ms: int) -> None:
+        self._timers[name] = self.clock.alarm(
+            delay_ms * 1000, self._ran_down, name)
+
+    def _ran_down(self, name: str, number: int) -> None:
+        if self._timers.get(name) != number:
+            return  # cancelled, set anew, or of an earlier life
         del self._timers[name]
-        self.drive(effects.Timer(name))
+        if name == fetching.TIMER:
+            self.catch(catch_up.TimerFired())
+        else:
+            self.drive(effects.Timer(name))
 
-    def _cancel(self, name: str) -> None:
-        timer = self._timers.pop(name, None)
-        if timer is not None:
-            timer.action = None
+    def _execute_cancel_timer(self, effect: effects.CancelTimer) -> None:
+        self._timers.pop(effect.name, None)
 
     def _execute_halted(self, effect: effects.Halted) -> None:
         self.halted = effect

@@ -70,7 +70,7 @@ class Network:
         self._blocked: set[tuple[int, int]] = set()
         self._slow: dict[tuple[int, int], int] = {}
         self._busy_until: dict[tuple[int, int], int] = {}
-        self._past: list[tuple[int, int, Frame]] = []
+        self._past: list[tuple[tuple[int, int], Frame]] = []
         #: Asked for each frame (from, to, message) while it is set.
         self.passes: Callable[[int, int, Frame], bool] | None = None
 
@@ -128,43 +128,44 @@ class Network:
         if self._wire and type(frame) is not bytes:
             frame = messages.encode(frame)
         conditions, chance = self.conditions, self._draw.random
-        if self._blocked and (sender, to) in self._blocked:
+        link = (sender, to)
+        if self._blocked and link in self._blocked:
             return
         if self.passes is not None and not self.passes(sender, to, frame):
             return
         if conditions.loss and chance() < conditions.loss:
             return
         if conditions.replay:
-            self._replay(sender, to, frame)
-        self._carry(sender, to, frame)
+            self._replay(link, frame)
+        self._carry(link, frame)
         if conditions.doubling and chance() < conditions.doubling:
-            self._carry(sender, to, frame)
+            self._carry(link, frame)
 
-    def _carry(self, sender: int, to: int, frame: Frame) -> None:
-        low, high = self.conditions.latency_us
-        delay_us = low
+    def _carry(self, link: tuple[int, int], frame: Frame) -> None:
+        conditions, clock = self.conditions, self._clock
+        low, high = conditions.latency_us
+        at_us = clock.now_us + low
         if high > low:
-            delay_us += int(self._draw.random() * (high - low))
+            at_us += int(self._draw.random() * (high - low))
         if self._slow:
-            delay_us += self._slow.get((sender, to), 0)
-        if not self.conditions.reordering:
-            link = (sender, to)
-            at_us = max(self._clock.now_us + delay_us,
-                        self._busy_until.get(link, 0))
+            at_us += self._slow.get(link, 0)
+        if not conditions.reordering:
+            busy_until_us = self._busy_until.get(link, 0)
+            if at_us < busy_until_us:
+                at_us = busy_until_us
             self._busy_until[link] = at_us
-            delay_us = at_us - self._clock.now_us
-        self._clock.post(delay_us, self._arrive, sender, to, frame)
+        clock.post_at(at_us, self._arrive, (link, frame))
 
-    def _arrive(self, sender: int, to: int, frame: Frame) -> None:
-        if not self._blocked or (sender, to) not in self._blocked:
+    def _arrive(self, link: tuple[int, int], frame: Frame) -> None:
+        if not self._blocked or link not in self._blocked:
+            sender, to = link
             self._ports[to](frame, sender)
 
-    def _replay(self, sender: int, to: int, frame: Frame) -> None:
+    def _replay(self, link: tuple[int, int], frame: Frame) -> None:
         """Remember a frame, and perhaps let an old one arrive again."""
         if len(self._past) < _REMEMBERED:
-            self._past.append((sender, to, frame))
+            self._past.append((link, frame))
         else:
-            self._past[self._draw.randrange(_REMEMBERED)] = (
-                sender, to, frame)
+            self._past[self._draw.randrange(_REMEMBERED)] = (link, frame)
         if self._draw.random() < self.conditions.replay:
             self._carry(*self._draw.choice(self._past))

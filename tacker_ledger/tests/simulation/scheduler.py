@@ -34,6 +34,21 @@ class Scheduler:
         heapq.heappush(self._queue, (self.now_us + delay_us, self._number,
                                      act, arguments))
 
+    def post_at(self, at_us: int, act: Callable, arguments: tuple) -> None:
+        """Do ``act(*arguments)`` at a time that is not over."""
+        self._number += 1
+        heapq.heappush(self._queue, (at_us, self._number, act, arguments))
+
+    def alarm(self, delay_us: int, act: Callable, name: str) -> int:
+        """Do ``act(name, number)``; return that number, used once.
+
+        Whoever has forgotten the number by then ignores it.
+        """
+        self._number += 1
+        heapq.heappush(self._queue, (self.now_us + delay_us, self._number,
+                                     act, (name, self._number)))
+        return self._number
+
     def after(self, delay_us: int, action: Callable[[], None]) -> Handle:
         """Do ``action`` in ``delay_us`` microseconds, unless cancelled."""
         handle = Handle(action)
