@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real parts for tests: a broker, a database server, Keystone.
+"""Real parts for tests: a broker, a database server, Keystone, Bitcoin.
 
 Each function returns how to reach its part, which ``tools/minicloud`` starts
 when it is not up.  Variables of the environment point the tests at parts
@@ -99,4 +99,15 @@ def keystone() -> dict:
     return _start('keystone')
 
 
-BY_NAME = {'rabbitmq': rabbitmq, 'mariadb': mariadb, 'keystone': keystone}
+@functools.cache
+def bitcoind() -> dict:
+    """Return ``url`` and ``cookie_file`` of a Bitcoin node on regtest.
+
+    All tests share it. ``program`` are the words that start such a node:
+    a test which undoes blocks or stops the node starts one of its own.
+    """
+    return _start('bitcoind')
+
+
+BY_NAME = {'rabbitmq': rabbitmq, 'mariadb': mariadb, 'keystone': keystone,
+           'bitcoind': bitcoind}

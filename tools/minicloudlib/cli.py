@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 
+from minicloudlib import bitcoind
 from minicloudlib import keystone
 from minicloudlib import layout
 from minicloudlib import mariadb
@@ -16,7 +17,8 @@ from minicloudlib import rabbitmq
 
 #: Every part, those before that others need.
 PARTS = {kind.name: kind for kind in (
-    rabbitmq.RabbitMQ, mariadb.MariaDB, keystone.Keystone)}
+    rabbitmq.RabbitMQ, mariadb.MariaDB, keystone.Keystone,
+    bitcoind.Bitcoind)}
 
 #: Exit status for software which the machine lacks: tests skip then.
 EXIT_MISSING = 77

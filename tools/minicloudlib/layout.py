@@ -20,6 +20,8 @@ PORTS = {
     'rabbitmq-distribution': 25692,
     'mariadb': 3326,
     'keystone': 31510,
+    'bitcoind': 18453,
+    'bitcoind-peers': 18454,
     # nothing listens there until a test starts the operators' API
     'vnf-ledger': 31520,
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts the other tests stand on are the real thing and work."""
 
+import pathlib
 import uuid
 
 from keystoneauth1.identity import v3
@@ -8,6 +9,7 @@ from keystoneauth1 import session
 from oslo_config import cfg
 import oslo_messaging
 from oslo_messaging import conffixture
+import requests
 import sqlalchemy
 
 from tacker_ledger.tests import base
@@ -83,3 +85,20 @@ class TestParts(base.TestCase):
             keystone['auth_url'] + '/auth/tokens',
             headers={'X-Subject-Token': auditor.get_token()})
         self.assertEqual('auditor', reply.json()['token']['user']['name'])
+
+    def test_bitcoind_mines_on_regtest(self):
+        part = self.require_part('bitcoind')
+        login = tuple(pathlib.Path(part['cookie_file']).read_text().split(
+            ':'))
+
+        def call(method, *parameters):
+            reply = requests.post(
+                part['url'], auth=login, timeout=20,
+                json={'method': method, 'params': parameters})
+            self.assertEqual(200, reply.status_code, reply.text)
+            return reply.json()['result']
+
+        self.assertEqual('regtest', call('getblockchaininfo')['chain'])
+        # of nobody: the script that anybody can spend
+        made, = call('generatetodescriptor', 1, 'raw(51)#8lvh9jxk')
+        self.assertLess(0, call('getblock', made)['confirmations'])
