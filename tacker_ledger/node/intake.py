@@ -350,9 +350,17 @@ class Intake:
         expired = self._passed_over.block(
             [(one.txid, one.sender_id) for one in transactions],
             full or crowded)
+        self._hand_over(self._passed_over.to_hand())
         if expired is not None:
             self._tell_again(expired)
             self._host.request_expired(expired)
+
+    def _hand_over(self, txids: Sequence[bytes]) -> None:
+        """Let the leader have what it passed over, before that counts."""
+        leader = self._host.leader()
+        if leader is not None and leader != self._host.member:
+            self._send([entry for entry in map(self._pool.get, txids)
+                        if entry is not None], leader, urgent=False)
 
     def _tell_again(self, *first: bytes) -> None:
         """Let all have what blames the leader, and what waits beside it.
@@ -386,6 +394,7 @@ class Intake:
     def resend(self, member: int) -> None:
         """Hand everything accepted here to a member which has come up."""
         if member == self._host.leader():
+            self._passed_over.leader_returned()
             self._send(self._pool.of_member(self._host.member), member,
                        urgent=False)
 

@@ -204,8 +204,11 @@ class NodeCase(base.TestCase):
         self.settled()
         self.assertEqual(1, len({self.head(one)
                                  for one in self.members.up()}))
-        # a busy machine may cost a leader its place, no attack many
-        self.assertGreaterEqual(2, max(self.status(one)['view']
+        # nobody accuses an honest leader, whatever others send; a busy
+        # machine may be too slow for one
+        for one in self.members.up():
+            self.assertNotIn('leader is at fault', self.members.log(one))
+        self.assertGreaterEqual(1, max(self.status(one)['view']
                                        for one in self.members.up()))
 
     @contextlib.contextmanager

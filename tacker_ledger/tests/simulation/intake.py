@@ -71,6 +71,13 @@ class Intake:
                 self._tell(self._waiting_here(), effect.leader,
                            urgent=False)
 
+    def _hand_over(self, txids: Iterable[bytes]) -> None:
+        """Let the leader have what it passed over, before that counts."""
+        leader = self.replica.leader
+        if leader != self.index:
+            self._tell([self.pool.waiting[txid][0] for txid in txids],
+                       leader, urgent=False)
+
     def _told(self, transactions) -> None:
         """Everybody knows these: let their timers run."""
         for one in transactions:

@@ -268,6 +268,7 @@ class Member(fetching.Fetching, intake.Intake):
             self.catch(catch_up.LinkUp(sender))
             self.drive(effects.PeerConnected(sender))
             if sender == self.replica.leader:
+                self.requests.leader_returned()
                 self._tell(self._waiting_here(), sender, urgent=False)
 
     # Events of the replica
@@ -408,6 +409,7 @@ class Member(fetching.Fetching, intake.Intake):
             [(one.txid, one.sender_id) for one in outcome.transactions],
             len(outcome.transactions)
             >= ledger.federation.parameters.batch_max_transactions)
+        self._hand_over(self.requests.to_hand())
         if expired is not None:
             self._expired = expired
 

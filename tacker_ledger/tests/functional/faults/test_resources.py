@@ -24,9 +24,6 @@ _BATCH = 100
 
 class TestResources(case.FaultsCase):
     MEMBERS = {'disk_mib': {SMALL: DISK_MIB}}
-    OPTIONS = {'node': {'pool_max_transactions': POOL_MAX_TRANSACTIONS},
-               'door': {'rate_per_key_per_second': 100_000,
-                        'rate_burst_per_key': 100_000}}
 
     # S19
 
@@ -104,7 +101,11 @@ class TestResources(case.FaultsCase):
         self.assertTrue(wanted)
         self.assertEqual(wanted, self.content(1, height))
 
-    # S23
+
+class TestOverload(case.FaultsCase):
+    OPTIONS = {'node': {'pool_max_transactions': POOL_MAX_TRANSACTIONS},
+               'door': {'rate_per_key_per_second': 100_000,
+                        'rate_burst_per_key': 100_000}}
 
     def offer(self, index: int, over: threading.Event, answers: list,
               accepted: set[bytes]) -> None:
@@ -169,11 +170,13 @@ class TestResources(case.FaultsCase):
         kept = [txid for txid in accepted if reader.place(txid)]
         self.assertGreater(len(kept), 0)
         self.assert_progress()
-        # a full pool may cost an honest leader its place, not one after
-        # the other theirs
+        # no honest leader is accused of what it had no room for; a busy
+        # machine may be too slow for one, not for one after the other
+        for index in range(4):
+            self.assertNotIn('leader is at fault', self.members.log(index))
         blocks = self.members.height(0) - height
         changes = max(map(self.view, range(4))) - view
-        self.assertLessEqual(changes, 1 + blocks // 10)
+        self.assertLessEqual(changes, 1)
         self.measured(
             f'{len(answers)} batches of {_BATCH} offered by {CROWD} '
             f'writers, {sum(status == 503 for status, _ in answers)} told '

@@ -293,7 +293,7 @@ class TestIntake(base.TestCase):
             made.block_committed((), False)
             others = [test_pool.transaction(str(n)) for n in range(2)]
             made.block_committed(others, False)
-            for _ in range(request_timers.PASSES_MAX_COUNT - 1):
+            for _ in range(request_timers.PASSES_MAX_COUNT):
                 made.block_committed((), False)
             self.assertEqual([], self.host.expired)
             made.block_committed((), False)
@@ -307,13 +307,19 @@ class TestIntake(base.TestCase):
             made.received(3, messages.Transactions(True, (self.raw(one),)))
             while one.txid not in self.pool:
                 await asyncio.sleep(0.001)
-            for _ in range(request_timers.PASSES_MAX_COUNT - 1):
+            for _ in range(request_timers.PASSES_MAX_COUNT):
                 made.block_committed((), False)
             self.assertEqual([], self.host.expired)
-            # Another leader has the same chances.
+            # Another leader has the same chances,
             made.view_changed()
             for _ in range(request_timers.PASSES_MAX_COUNT):
                 made.block_committed((), False)
+            # and so has one whose link was down.
+            made.resend(2)
+            for _ in range(request_timers.PASSES_MAX_COUNT):
+                made.block_committed((), False)
+            self.assertEqual([], self.host.expired)
+            made.block_committed((), False)
             self.assertEqual([one.txid], self.host.expired)
             self.pool.remove(one.txid)
             made.block_committed((), False)
@@ -330,11 +336,14 @@ class TestIntake(base.TestCase):
                 self.raw(other),)))
             while len(self.pool) < 2:
                 await asyncio.sleep(0.01)
-            for _ in range(request_timers.PASSES_MAX_COUNT):
-                self.assertEqual([], self.host.sent)
+            for _ in range(1 + request_timers.PASSES_MAX_COUNT):
+                self.assertEqual([], self.host.expired)
                 made.block_committed([], False)
             self.assertEqual([one.txid], self.host.expired)
-            (message, to), = self.host.sent
+            # The leader heard it first, from us.
+            handed, (message, to) = self.host.sent
+            self.assertEqual((messages.Transactions(
+                False, (self.raw(one),)), 2), handed)
             self.assertIsNone(to)
             self.assertEqual(messages.Transactions(True, (
                 self.raw(one), self.raw(other))), message)

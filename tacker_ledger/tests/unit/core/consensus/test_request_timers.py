@@ -2,6 +2,7 @@
 """Which transactions a leader passes over."""
 
 from tacker_ledger.core.consensus import request_timers
+from tacker_ledger.core import limits
 from tacker_ledger.tests import base
 
 _PASSES = request_timers.PASSES_MAX_COUNT
@@ -20,8 +21,50 @@ class TestRequestTimers(base.TestCase):
     def blocks(self, count, full=False, held=()):
         return [self.made.block(held, full) for _ in range(count)]
 
-    def test_three_blocks_with_room(self):
-        self.assertEqual([None, None, b'one', b'one'], self.blocks(4))
+    def handed(self):
+        """Have the transaction passed over once, and handed over."""
+        self.blocks(1)
+        self.assertEqual([b'one'], self.made.to_hand())
+
+    def test_three_blocks_with_room_after_it_was_handed_over(self):
+        self.assertEqual([None], self.blocks(1))
+        self.assertEqual([b'one'], self.made.to_hand())
+        self.assertEqual([], self.made.to_hand())
+        self.assertEqual([None, None, b'one'], self.blocks(3))
+        self.assertEqual([], self.made.to_hand())
+
+    def test_who_was_blamed_has_the_same_chances_again(self):
+        self.assertEqual(([None] * 3 + [b'one']) * 2, self.blocks(8))
+
+    def test_what_has_no_place_is_handed_over_later(self):
+        count = limits.BLOCK_MAX_TRANSACTIONS
+        for number in range(count):
+            self.made.told(number.to_bytes(4, 'big'), b'sender')
+        self.blocks(1)
+        self.assertEqual(count, len(set(self.made.to_hand())))
+        self.blocks(1)
+        self.assertEqual([(count - 1).to_bytes(4, 'big')],
+                         self.made.to_hand())
+
+    def test_a_leader_that_was_gone_is_forgiven_once_in_a_view(self):
+        self.handed()
+        self.blocks(2)
+        self.made.leader_returned()
+        self.handed()
+        self.blocks(2)
+        self.made.leader_returned()
+        self.assertEqual([b'one'], self.blocks(1))
+        self.made.entered_view()
+        self.handed()
+        self.made.leader_returned()
+        self.handed()
+
+    def test_a_leader_that_passed_nothing_over_needs_no_forgiveness(self):
+        self.made.leader_returned()
+        self.handed()
+        self.blocks(2)
+        self.made.leader_returned()
+        self.handed()
 
     def test_a_block_that_holds_it(self):
         self.blocks(2)
@@ -29,7 +72,15 @@ class TestRequestTimers(base.TestCase):
             5, held=[(b'one', b'sender')]))
         self.assertEqual(0, len(self.made))
 
+    def test_full_blocks_hand_over_late(self):
+        held = [(b'other', b'somebody')]
+        self.blocks(_FULL - 1, full=True, held=held)
+        self.assertEqual([], self.made.to_hand())
+        self.blocks(1, full=True, held=held)
+        self.assertEqual([b'one'], self.made.to_hand())
+
     def test_full_blocks_count_little(self):
+        self.handed()
         found = self.blocks(_FULL * _PASSES, full=True,
                             held=[(b'other', b'somebody')])
         self.assertEqual([None] * (_FULL * _PASSES - 1) + [b'one'], found)
@@ -39,15 +90,18 @@ class TestRequestTimers(base.TestCase):
             10 * _FULL * _PASSES, full=True, held=[(b'other', b'sender')])))
 
     def test_full_blocks_and_blocks_with_room(self):
+        self.handed()
         self.blocks(5, full=True, held=[(b'other', b'somebody')])
         self.assertEqual([None, None, b'one'], self.blocks(3))
 
     def test_another_leader_has_the_same_chances(self):
-        self.blocks(2)
+        self.blocks(3)
         self.made.entered_view()
+        self.handed()
         self.assertEqual([None, None, b'one'], self.blocks(3))
 
     def test_what_could_not_follow_blames_nobody(self):
+        self.handed()
         self.valid[b'one'] = False
         # The first block could have held it, as far as we knew.
         self.assertEqual([None] * 9, self.blocks(9))
@@ -61,7 +115,7 @@ class TestRequestTimers(base.TestCase):
         self.assertEqual(0, len(self.made))
 
     def test_told_twice_is_told_once(self):
-        self.blocks(2)
+        self.blocks(3)
         self.made.told(b'one', b'sender')
         self.assertEqual([b'one'], self.blocks(1))
 
