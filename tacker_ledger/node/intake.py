@@ -42,9 +42,10 @@ _BACKLOG_MAX_COUNT = 20_000
 _FORWARD_MAX_BYTES = 2 * 1024 * 1024
 _SWEEP_SECONDS = 0.25
 _DOUBLINGS_MAX_COUNT = 7
-#: While blocks are full everybody has to wait: fewer are told to all, later.
-_FULL_PATIENCE = 8
-_FULL_PORTION = 16
+#: While blocks are half full or more, waiting is no sign of censorship:
+#: fewer are told to all, and later.  (Who censors can fill blocks, too.)
+_BUSY_PATIENCE = 8
+_BUSY_PORTION = 16
 #: How long a transaction may wait for a block.
 _AGE_MAX_SECONDS = 600.0
 
@@ -134,7 +135,11 @@ class Intake:
         self._outgoing: list[pool_module.Entry] = []
         self._flush_posted = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._full_block_at = -math.inf
+        #: When a block was committed that was half full, or more.
+        self._busy_block_at = -math.inf
+        self._block_at = -math.inf
+        #: How long that took after the block before, seconds.
+        self._pace = 0.0
         self._passed_over = request_timers.RequestTimers(self._could_follow)
         self.dropped = 0
 
@@ -296,12 +301,21 @@ class Intake:
             self._pool.expire(now - _AGE_MAX_SECONDS)
             if self._host.leader() == self._host.member:
                 continue
-            full = now - self._full_block_at < self._forward_after_seconds
-            patience = _FULL_PATIENCE if full else 1
+            busy = now - self._busy_block_at < self._busy_seconds()
+            patience = _BUSY_PATIENCE if busy else 1
             due = [entry for entry in self._pool.of_member(self._host.member)
                    if now - entry.forwarded >= patience * self._pause(entry)]
-            self._tell_all(due[:_FULL_PORTION if full else
+            self._tell_all(due[:_BUSY_PORTION if busy else
                                limits.BLOCK_MAX_TRANSACTIONS], now)
+
+    def _busy_seconds(self) -> float:
+        """Return for how long a busy block explains what still waits.
+
+        Two blocks' time and what is granted anyway, within the patience:
+        where blocks come slowly, telling all would only make them slower.
+        """
+        granted = self._forward_after_seconds
+        return min(granted + 2 * self._pace, _BUSY_PATIENCE * granted)
 
     def _tell_all(self, entries: Sequence[pool_module.Entry],
                   now: float) -> None:
@@ -337,8 +351,12 @@ class Intake:
 
         :param full: whether it had no room for more
         """
-        if full:
-            self._full_block_at = time.monotonic()
+        now = time.monotonic()
+        self._pace, self._block_at = now - self._block_at, now
+        if full or 2 * len(transactions) >= (
+                self._application.federation.parameters
+                .batch_max_transactions):
+            self._busy_block_at = now
         self._journal.forget(lambda: [
             entry.submission
             for entry in self._pool.of_member(self._host.member)],

@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import types
 
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import request_timers
@@ -221,16 +222,38 @@ class TestIntake(base.TestCase):
              (messages.Transactions(True, (self.raw(one), self.raw(two))),
               None)], self.host.sent)
 
-    def test_full_blocks_make_members_patient(self):
+    def waits_after(self, count, full):
+        """Return who is told of a transaction after a block."""
         self.patch(intake, '_SWEEP_SECONDS', 0.001)
-        self.patch(intake, '_FULL_PATIENCE', 10 ** 6)
+        self.patch(intake, '_BUSY_PATIENCE', 10 ** 9)
+        block = [types.SimpleNamespace(txid=bytes([n]) * 32,
+                                       sender_id=bytes(32))
+                 for n in range(count)]
 
         async def scenario(made):
-            made.block_committed((), True)
+            made.block_committed(block, full)
             await made.submit([self.raw(test_pool.transaction('one'))])
-            await asyncio.sleep(0.02)
-            self.assertEqual([2], [to for _, to in self.host.sent])
-        self.run_scenario(scenario, forward_after_seconds=0.5)
+            await asyncio.sleep(0.05)
+        self.run_scenario(scenario, forward_after_seconds=0.005)
+        return {to for _, to in self.host.sent}
+
+    def test_full_blocks_make_members_patient(self):
+        self.assertEqual({2}, self.waits_after(0, True))
+
+    def test_half_full_blocks_make_members_patient(self):
+        most = self.ledger.application.federation.parameters
+        self.assertEqual({2}, self.waits_after(
+            -(-most.batch_max_transactions // 2), False))
+
+    def test_blocks_with_room_explain_no_waiting(self):
+        self.assertEqual({2, None}, self.waits_after(3, False))
+
+    def test_busy_blocks_explain_waiting_as_long_as_blocks_take(self):
+        made = self.make(forward_after_seconds=0.5)
+        made._pace = 0.75
+        self.assertEqual(2.0, made._busy_seconds())
+        made._pace = 60.0
+        self.assertEqual(4.0, made._busy_seconds())
 
     def test_what_was_accepted_outlives_the_process(self):
         one, two = map(test_pool.transaction, ('one', 'two'))
