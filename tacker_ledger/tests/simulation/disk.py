@@ -3,6 +3,7 @@
 
 import copy
 import dataclasses
+import struct
 
 from tacker_ledger.core.consensus import messages
 from tacker_ledger.core import errors
@@ -10,7 +11,11 @@ from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import certificate as certificate_module
 from tacker_ledger.core.ledger import federation as federation_module
+from tacker_ledger.core.ledger import snapshot
+from tacker_ledger.core.ledger import state
 from tacker_ledger.core.ledger import state_map
+
+_PLACE = struct.Struct('>QI')
 
 #: A vote record: encoded, or the message that it would be the encoding of.
 Record = bytes | messages.Message
@@ -43,8 +48,15 @@ class Disk:
         self.federation = genesis
         self.state = state_map.MemoryState()
         self.nodes = state_map.SparseNodes()
-        #: (outcome, certificate) from height 1 on
-        self.outcomes: list[tuple[application.Outcome, bytes]] = []
+        #: (outcome, certificate) from height 1 on; None between what was
+        #: here and where a snapshot begins
+        self.outcomes: list[tuple[application.Outcome, bytes] | None] = []
+        #: height at which the state came as a snapshot, or 0
+        self.base = 0
+        #: (recipient, sender) -> place of what came first between them
+        self.addressed: dict[bytes, bytes] = {}
+        #: epoch -> (encoded block, certificate) of its document
+        self.documents: dict[int, tuple[bytes, bytes]] = {}
         #: of committed transactions, in order
         self.txids: dict[bytes, None] = {}
         #: the vote log by height
@@ -65,14 +77,21 @@ class Disk:
 
     @property
     def blocks(self) -> list[tuple[bytes, bytes]]:
-        """(encoded block, certificate) from height 1 on."""
-        return [(outcome.block.to_bytes(), proof)
-                for outcome, proof in self.outcomes]
+        """(encoded block, certificate) from height 1 on; it is whole."""
+        assert not self.base
+        return [_encoded(pair) for pair in self.outcomes]
 
     @property
-    def digests(self) -> list[bytes]:
-        """Header digests from height 1 on."""
-        return [outcome.block.digest for outcome, _proof in self.outcomes]
+    def newest(self) -> tuple[bytes, bytes]:
+        """(encoded block, certificate) of the newest block."""
+        return _encoded(self.outcomes[-1])
+
+    @property
+    def digests(self) -> dict[int, bytes]:
+        """Height -> header digest of all that is here."""
+        return {height: pair[0].block.digest
+                for height, pair in enumerate(self.outcomes, 1)
+                if pair is not None}
 
     @property
     def view(self) -> int:
@@ -94,9 +113,36 @@ class Disk:
               ) -> None:
         """Make a block with all that it changes durable."""
         self.outcomes.append((outcome, certificate))
-        for one in outcome.transactions:
+        for index, one in enumerate(outcome.transactions):
             self.txids[one.txid] = None
+            if one.content.recipient_id is not None:
+                self.addressed.setdefault(
+                    one.content.recipient_id + one.sender_id,
+                    _PLACE.pack(outcome.block.header.height, index))
+        if outcome.federation is not None:
+            self.documents[outcome.federation.epoch] = _encoded(
+                self.outcomes[-1])
         self.state.update(outcome.changes.changes)
+
+    def install(self, check: snapshot.SnapshotCheck,
+                values: dict[bytes, bytes], addressed: dict[bytes, bytes]
+                ) -> None:
+        """Replace the state by a checked snapshot, in one write."""
+        h, block = _hasher(self), check.block
+        # Keys are never removed: what was here is among the new ones.
+        self.state.update(values)
+        state_map.build(h, self.nodes, self.state.hashes())
+        self.addressed = addressed
+        for document in check.documents:
+            self.documents[document.epoch] = (document.block.to_bytes(),
+                                              document.certificate)
+        self.outcomes += [None] * (check.height - 1 - self.height)
+        self.outcomes.append((application.Outcome(
+            block, tuple(block.transactions()),
+            state.BlockChanges({}, ()),
+            state_map.Overlay(block.header.state_root, {}), None),
+            check.certificate))
+        self.base = check.height
 
     def moved(self, ledger: application.LedgerApplication) -> None:
         """Keep the head; drop votes about what is decided."""
@@ -125,7 +171,8 @@ class Disk:
     # Damage
 
     def copy(self) -> 'Disk':
-        """Return a backup."""
+        """Return a backup; it is whole."""
+        assert not self.base
         twin = copy.copy(self)
         twin.state = state_map.MemoryState()
         for outcome, _proof in self.outcomes:
@@ -134,6 +181,8 @@ class Disk:
         state_map.build(_hasher(self), twin.nodes, twin.state.hashes())
         twin.outcomes = list(self.outcomes)
         twin.txids = dict(self.txids)
+        twin.addressed = dict(self.addressed)
+        twin.documents = dict(self.documents)
         twin.records = {height: list(records)
                         for height, records in self.records.items()}
         return twin
@@ -146,6 +195,8 @@ class Disk:
         twin = self.copy()
         twin.outcomes = []
         twin.txids = {}
+        twin.addressed = {}
+        twin.documents = {}
         twin.head, twin.federation = genesis, self.genesis
         twin.state = state_map.MemoryState()
         for outcome, proof in self.outcomes[:height]:
@@ -167,6 +218,12 @@ class Disk:
         """
         self._spoilt = bool(self.records)
         return self._spoilt
+
+
+def _encoded(pair: tuple[application.Outcome, bytes]
+             ) -> tuple[bytes, bytes]:
+    outcome, proof = pair
+    return outcome.block.to_bytes(), proof
 
 
 def _hasher(disk: Disk) -> hashing.Hasher:

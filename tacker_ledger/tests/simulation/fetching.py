@@ -40,7 +40,16 @@ class Fetching:
                 case catch_up.CancelTimer():
                     self._timers.pop(TIMER, None)
                 case catch_up.FetchSnapshot():
-                    raise AssertionError(effect)
+                    self.fetch_snapshot(effect)
+                case catch_up.Distrust():
+                    self.distrust(effect)
+
+    def fetch_snapshot(self, effect: catch_up.FetchSnapshot) -> None:
+        """Nobody takes snapshots but who is told to (see ``joining``)."""
+        raise AssertionError(effect)
+
+    def distrust(self, effect: catch_up.Distrust) -> None:
+        """A source was no good."""
 
     def _take_over(self) -> None:
         """Judge and store what was fetched."""

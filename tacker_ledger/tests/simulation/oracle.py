@@ -2,6 +2,7 @@
 """What must hold of every run, whatever happened in it."""
 
 import io
+import struct
 import typing
 
 from tacker_ledger.core import errors
@@ -9,7 +10,10 @@ from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import certificate
 from tacker_ledger.core.ledger import export
 from tacker_ledger.core.ledger import export_verifier
+from tacker_ledger.core.ledger import snapshot
+from tacker_ledger.core.ledger import state_map
 from tacker_ledger.core.ledger import trusted_state
+from tacker_ledger.tests.simulation import disk as disk_module
 
 if typing.TYPE_CHECKING:
     from tacker_ledger.tests.simulation import simulation as world_module
@@ -64,13 +68,54 @@ class Oracle:
         self._certified[height, block.digest, proof] = (
             block.header.federation)
 
+    def installed(self, member, check: snapshot.SnapshotCheck) -> None:
+        """Raise :class:`Unsafe` unless a snapshot is what was decided.
+
+        Its block, the whole state below it, who addressed whom, and the
+        federation after it.
+        """
+        height, disk = check.height, member.disk
+        first = self._decided.get(height)
+        if first is None or first[0] != check.block.digest:
+            raise Unsafe(f'height {height}: {member.name} has a snapshot of '
+                         'a block that nobody has committed')
+        self._certified[height, check.block.digest, check.certificate] = (
+            check.block.header.federation)
+        state, addressed, federation = {}, {}, self._world.made.federation
+        for outcome, _proof in self._whole().outcomes[:height]:
+            state.update(outcome.changes.changes)
+            federation = outcome.federation or federation
+            for index, one in enumerate(outcome.transactions):
+                if one.content.recipient_id is not None:
+                    addressed.setdefault(
+                        one.content.recipient_id + one.sender_id,
+                        struct.pack('>QI', outcome.block.header.height,
+                                    index))
+        found = {key: disk.state.get(key)
+                 for key, _hash in disk.state.hashes()}
+        if (found != state or disk.addressed != addressed
+                or member.ledger.federation != federation
+                or disk.nodes.get(state_map.ROOT)
+                != check.block.header.state_root):
+            raise Unsafe(f'height {height}: {member.name} has a snapshot of '
+                         'another state')
+        for txid, where in self._where.items():
+            if where <= height:
+                # As the state tells, which holds each of them.
+                disk.txids[txid] = None
+
+    def _whole(self) -> disk_module.Disk:
+        """Return the longest chain that somebody correct has whole."""
+        return max((member.disk for member in self._world.correct()
+                    if not member.disk.base), key=lambda disk: disk.height)
+
     def check(self, *, offline: bool) -> None:
         """Raise :class:`Unsafe` unless all that was committed is one chain.
 
         :param offline: verify the whole chain from its genesis, too
         """
         for member in self._world.correct():
-            for height, digest in enumerate(member.disk.digests, 1):
+            for height, digest in member.disk.digests.items():
                 if self._decided[height][0] != digest:
                     raise Unsafe(f'{member.name} has another block at '
                                  f'{height} than it has committed')
@@ -99,8 +144,7 @@ class Oracle:
     def _check_offline(self) -> None:
         """The chain verifies from its genesis by its exported bytes."""
         world = self._world
-        chain = max((member.disk for member in world.correct()),
-                    key=lambda disk: disk.height).blocks
+        chain = self._whole().blocks
         signed = world.made.signed.to_bytes()
         trusted_state.TrustedState.bootstrap(world.provider, world.h.chain_id,
                                              signed)

@@ -11,6 +11,7 @@ from tacker_ledger.core import errors
 from tacker_ledger.core import hashing
 from tacker_ledger.core.ledger import application
 from tacker_ledger.core.ledger import block as block_module
+from tacker_ledger.core.ledger import federation as federation_module
 from tacker_ledger.core.ledger import transaction
 
 
@@ -106,5 +107,12 @@ class Ledger:
                   ) -> None:
         """See ``application.LedgerApplication``."""
         self._ledger.committed(outcome, certificate)
+        self.head = self._ledger.head
+        self.federation = self._ledger.federation
+
+    def start_from(self, head: application.Head,
+                   federation: federation_module.Federation) -> None:
+        """See ``application.Application``."""
+        self._ledger.start_from(head, federation)
         self.head = self._ledger.head
         self.federation = self._ledger.federation

@@ -13,10 +13,11 @@ from tacker_ledger.tests.simulation.scenarios import links
 from tacker_ledger.tests.simulation.scenarios import load
 from tacker_ledger.tests.simulation.scenarios import membership
 from tacker_ledger.tests.simulation.scenarios import prepared
+from tacker_ledger.tests.simulation.scenarios import snapshots
 from tacker_ledger.tests.simulation.scenarios import strangers
 
 MODULES = (certificates, disks, identity, leaders, links, load, membership,
-           prepared, strangers)
+           prepared, snapshots, strangers)
 
 
 def number(one: run.Scenario) -> int:
