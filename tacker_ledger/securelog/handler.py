@@ -58,6 +58,8 @@ class SecureLogHandler(logging.Handler):
         self._seconds = float(checkpoint_seconds)
         self._busy = False
         self._ended = False
+        #: Whether the thread runs and the end has not come.
+        self._settled = False
         self._later: list[bytes] = []
         self._pulse: _Pulse | None = None
         self._logger = logger_module.Logger(
@@ -85,21 +87,25 @@ class SecureLogHandler(logging.Handler):
                 return
             self._busy = True
             try:
-                self._write(data)
+                self._logger.write(data)
+                if self._later or not self._settled:
+                    self._settle()
             finally:
                 self._busy = False
         except Exception:  # noqa: BLE001 as every handler of logging
             self.handleError(record)
 
-    def _write(self, data: bytes) -> None:
-        self._logger.write(data)
+    def _settle(self) -> None:
+        """Do what a line seldom needs after it."""
         while self._later:
             self._logger.write(self._later.pop(0))
         if self._ended:
             # a line after the end, at the exit of a process
             self._logger.close()
-        elif self._pulse is None and self._seconds:
+            return
+        if self._pulse is None and self._seconds:
             self._pulse = _Pulse(self, self._seconds)
+        self._settled = True
 
     def _notice(self, message: str) -> bytes:
         """Return a warning of our own in the form of the other lines."""
@@ -118,6 +124,7 @@ class SecureLogHandler(logging.Handler):
         self.acquire()
         try:
             self._ended = True
+            self._settled = False
             if not self._busy:
                 self._logger.close()
         finally:
@@ -144,6 +151,7 @@ class SecureLogHandler(logging.Handler):
         self._busy = False
         self._later = []
         self._pulse = None
+        self._settled = False
         self._logger.abandon()
 
 

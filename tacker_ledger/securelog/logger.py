@@ -28,6 +28,8 @@ _SALTS_PER_DRAW = 256
 _DRAW_BYTES = entry.SALT_BYTES * _SALTS_PER_DRAW
 #: Where they stand in what stat(2) gives, cheaper than by name.
 _INODE, _DEVICE, _SIZE = 1, 2, 6
+_stat = os.stat
+_write = os.write
 #: A session that could not be opened is not tried at each line.
 _RETRY_SECONDS = 1.0
 #: What escaping can make of the host and the service together.
@@ -98,8 +100,11 @@ class Logger:
         self._end = 0
         #: Where the session stood at the last checkpoint that was noted.
         self._noted = (-1, -1)
-        self._salts = b''
-        self._salt_at = _DRAW_BYTES
+        #: Whether a record may not be on disk.
+        self._waiting = False
+        #: Lines until the next checkpoint.
+        self._left = self._block_lines
+        self._salts: list[bytes] = []
         self._checkpoint_at = 0.0
 
     @property
@@ -132,32 +137,57 @@ class Logger:
             if session is None:
                 self._lost += 1
                 return
-        self._look()
-        if ((session.unsent or self._lost) and not self._recover(session)):
+        try:
+            found = _stat(self._file)
+            if found[_INODE] != self._inode or found[_SIZE] < self._end:
+                self._look()
+        except OSError:
+            self._rotate()
+        if (self._waiting or self._lost) and not self._recover(session):
             self._lost += 1
             return
-        at = self._salt_at
-        if at == _DRAW_BYTES:
-            self._salts = secrets.token_bytes(_DRAW_BYTES)
-            at = 0
-        self._salt_at = at + entry.SALT_BYTES
-        data = session.line(text, self._salts[at:self._salt_at])
-        self._send(session, data)
-        if session.block_lines >= self._block_lines:
+        salts = self._salts
+        if not salts:
+            self._draw(salts)
+        # until the end of this method, what stands on disk is not sure
+        self._waiting = True
+        data = session.line(text, salts.pop())
+        try:
+            written = _write(self._descriptor, data)
+        except OSError as error:
+            self._trouble(error)
+            return
+        if written != len(data):
+            if not self._flush(session):
+                return
+        else:
+            session.sent()
+            self._end += written
+            self._waiting = False
+        self._left -= 1
+        if self._left <= 0:
             self.checkpoint(records.REASON_COUNT)
+
+    def _draw(self, salts: list[bytes]) -> None:
+        """Draw many salts at once."""
+        drawn = secrets.token_bytes(_DRAW_BYTES)
+        salts += [drawn[at:at + entry.SALT_BYTES]
+                  for at in range(0, _DRAW_BYTES, entry.SALT_BYTES)]
 
     def _send(self, session: session_module.Session, data: bytes) -> bool:
         """Write all that is unsent; return whether it stands on disk."""
+        self._waiting = True
         try:
-            written = os.write(self._descriptor, data)
+            written = _write(self._descriptor, data)
         except OSError as error:
             self._trouble(error)
             return False
-        if written == len(data):
-            session.sent()
-            self._end += written
-            return True
-        return self._flush(session)
+        if written != len(data):
+            return self._flush(session)
+        session.sent()
+        self._end += written
+        self._waiting = False
+        return True
 
     def _flush(self, session: session_module.Session) -> bool:
         """Go on where a write ended half-way; return whether all stands.
@@ -167,6 +197,7 @@ class Logger:
         """
         data = session.unsent
         if not data:
+            self._waiting = False
             return True
         try:
             landed = os.pread(self._descriptor, len(data), self._end)
@@ -178,6 +209,7 @@ class Logger:
             return False
         session.sent()
         self._end += len(data)
+        self._waiting = False
         return True
 
     def _recover(self, session: session_module.Session) -> bool:
@@ -224,7 +256,7 @@ class Logger:
         session = self._session
         if session is None or session.closed:
             return
-        if session.unsent and not self._recover(session):
+        if self._waiting and not self._recover(session):
             return
         agreement = None
         if session.wants_agreement:
@@ -235,6 +267,7 @@ class Logger:
             _now_ms(), reason, self._provider.random_bytes(entry.KEY_BYTES),
             agreement)
         self._checkpoint_at = time.monotonic()
+        self._left = self._block_lines
         self._send(session, data)
         self._note(session)
 
@@ -259,7 +292,7 @@ class Logger:
     def _look(self) -> None:
         """Notice that the file was moved away, or cut in place."""
         try:
-            found = os.stat(self._file)
+            found = _stat(self._file)
         except OSError:
             self._rotate()
             return
@@ -267,7 +300,7 @@ class Logger:
                 or found[_DEVICE] != self._device):
             self._rotate()
         elif found[_SIZE] < self._end:
-            self._cut(found[_SIZE])
+            self._cut(int(found[_SIZE]))
 
     def _rotate(self) -> None:
         """Go on in a new file; if there can be none, in the old one."""
@@ -393,7 +426,7 @@ class Logger:
         session = self._session
         if session is not None:
             self._look()
-            if not session.unsent or self._recover(session):
+            if not self._waiting or self._recover(session):
                 if not session.closed:
                     data = session.close(_now_ms())
                     self._send(session, data)

@@ -45,7 +45,7 @@ class _Block(NamedTuple):
     previous: bytes
 
 
-#: next sequence, h, A, block, bytes that are not on disk yet
+#: next sequence, h, A, block, the last bytes handed out
 _State = tuple[int, bytes, bytes, _Block, bytes]
 
 
@@ -93,8 +93,8 @@ class Session:
     :param cipher: seals for the auditor
     """
 
-    __slots__ = ('_cipher', '_closed', '_info_head', '_sign', '_state',
-                 'opening')
+    __slots__ = ('_cipher', '_closed', '_info_head', '_place', '_sent',
+                 '_sign', '_state', 'opening')
 
     def __init__(self, opening: records.Opening, state: _State, sign: Sign,
                  cipher: provider_module.Cipher) -> None:
@@ -103,6 +103,9 @@ class Session:
         self._sign = sign
         self._cipher = cipher
         self._closed = False
+        #: All records before this sequence are on disk.
+        self._sent = 0
+        self._place = b' |%d.' % opening.writer
         self._info_head = entry.log_info(
             entry.KIND_LINE, opening.log_id, opening.writer, 0,
             records.NO_DIGEST)[:21]
@@ -167,7 +170,8 @@ class Session:
     @property
     def unsent(self) -> bytes:
         """The records which are in the chain and not on disk yet."""
-        return self._state[4]
+        state = self._state
+        return b'' if self._sent == state[0] else state[4]
 
     def begin_on_new_line(self) -> None:
         """Put a line feed before what is unsent: the file ends torn."""
@@ -176,8 +180,7 @@ class Session:
 
     def sent(self) -> None:
         """Note that all of :attr:`unsent` stands on disk."""
-        sequence, chained, evolving, block, _ = self._state
-        self._state = (sequence, chained, evolving, block, b'')
+        self._sent = self._state[0]
 
     def line(self, text: bytes, salt: bytes) -> bytes:
         """Take a line into the chain; return all that is unsent.
@@ -185,11 +188,11 @@ class Session:
         :param text: by :func:`entry.escape`
         :param salt: 16 random bytes
         """
-        sequence, chained, evolving, block, unsent = self._state
-        number = sequence.to_bytes(8, 'big')
+        sequence, chained, evolving, block, data = self._state
         digest = _sha256(_TEXT_PREFIX + salt + text).digest()
         inner = block.inner.copy()
-        inner.update(chained + self._info_head + number + digest)
+        inner.update(chained + self._info_head + sequence.to_bytes(8, 'big')
+                     + digest)
         outer = block.outer.copy()
         outer.update(inner.digest())
         chained = outer.digest()
@@ -201,11 +204,13 @@ class Session:
             # left by a line that an exception ended half-way
             del tags[at:]
         tags.append(tag)
-        data = b'%b%b |%d.%d %b\n' % (
-            unsent, text, self.opening.writer, sequence,
+        line = b'%b%b%d %b\n' % (
+            text, self._place, sequence,
             _base64(b'l' + salt + chained + tag, newline=False))
-        self._state = (sequence + 1, chained, both[32:], block, data)
-        return data
+        if self._sent != sequence:
+            line = data + line
+        self._state = (sequence + 1, chained, both[32:], block, line)
+        return line
 
     def checkpoint(self, time_ms: int, reason: int, next_key: bytes,
                    agreement: tuple[bytes, bytes] | None = None) -> bytes:
@@ -216,7 +221,8 @@ class Session:
         :param next_key: K of the next block, 32 random bytes
         :param agreement: a new secret S and its wrap for the auditor
         """
-        sequence, before, evolving, block, unsent = self._state
+        sequence, before, evolving, block, _ = self._state
+        unsent = self.unsent
         opening = self.opening
         info = entry.log_info(
             entry.KIND_CHECKPOINT, opening.log_id, opening.writer, sequence,
@@ -248,8 +254,8 @@ class Session:
             *entry.hmac_states(next_key), [], secret,
             block.number if agreement else block.agreed_at,
             records.record_digest(encoded))
-        data = b'%b%b |%d.%d %b\n' % (
-            unsent, record.text(), opening.writer, sequence,
+        data = b'%b%b%b%d %b\n' % (
+            unsent, record.text(), self._place, sequence,
             _base64(encoded, newline=False))
         self._state = (sequence + 1, chained, evolving, following, data)
         return data
