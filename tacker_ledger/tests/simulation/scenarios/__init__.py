@@ -6,6 +6,7 @@ Importing this package fills ``run.REGISTRY``.
 
 from tacker_ledger.tests.simulation import run
 from tacker_ledger.tests.simulation.scenarios import certificates
+from tacker_ledger.tests.simulation.scenarios import clients
 from tacker_ledger.tests.simulation.scenarios import disks
 from tacker_ledger.tests.simulation.scenarios import identity
 from tacker_ledger.tests.simulation.scenarios import leaders
@@ -16,8 +17,8 @@ from tacker_ledger.tests.simulation.scenarios import prepared
 from tacker_ledger.tests.simulation.scenarios import snapshots
 from tacker_ledger.tests.simulation.scenarios import strangers
 
-MODULES = (certificates, disks, identity, leaders, links, load, membership,
-           prepared, snapshots, strangers)
+MODULES = (certificates, clients, disks, identity, leaders, links, load,
+           membership, prepared, snapshots, strangers)
 
 
 def number(one: run.Scenario) -> int:

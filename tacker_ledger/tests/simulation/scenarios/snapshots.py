@@ -12,7 +12,6 @@ import functools
 import itertools
 
 from tacker_ledger.core.consensus import catch_up
-from tacker_ledger.core.consensus import messages
 from tacker_ledger.core.consensus import snapshot_messages
 from tacker_ledger.core import errors
 from tacker_ledger.core.ledger import authoring
