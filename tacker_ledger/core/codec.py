@@ -239,7 +239,8 @@ def _assert_encodable(value: Any, depth: int) -> None:
         depth += 1
         assert depth <= limits.NESTING_MAX_DEPTH, 'nested too deeply'
         for item in value:
-            _assert_encodable(item, depth)
+            if type(item) is not bytes:  # as most are
+                _assert_encodable(item, depth)
     elif kind is int:
         assert INT_MIN <= value <= INT_MAX, 'integer out of range'
     else:

@@ -54,9 +54,8 @@ class Memory:
             self._early.clear()
             return
         # Seldom asked for: so it is looked up when it is.
-        for member in range(over.federation.size):
-            if not over.has_heard(member):
-                self.note(self.newest(member))
+        for member in over.unheard():
+            self.note(self.newest(member))
         self._ended = over
         alone = over.height == ledger.head.height
         self._previous = over.log if alone else None

@@ -262,10 +262,11 @@ class MessageLog:
         """Return whether a vote of this kind was heard, verified or not."""
         return bool(self._of(kind, view, member))
 
-    def has_counted(self, kind: int, view: int, member: int) -> bool:
-        """Return whether a first vote was found to be valid."""
-        held = self._of(kind, view, member)
-        return bool(held) and held[0].digest is not None
+    def voters_for_known(self, kind: int, view: int) -> set[int]:
+        """Return who has voted for a known block, verified or not."""
+        known = {digest[:messages.PREFIX_BYTES] for digest in self._digests}
+        return {one.vote.member for one in self._heard(kind, view)
+                if one.vote.prefix in known}
 
     def newest(self, member: int) -> messages.ShownVote | None:
         """Return a member's newest vote whose block is known, or None.
@@ -422,8 +423,8 @@ class MessageLog:
 
     def _verify(self, kind: int, view: int, index: int, digest: bytes,
                 signature: bytes) -> bool:
-        member = self._federation.member(index)
-        if member is None:
+        federation = self._federation
+        if not 0 <= index < federation.size:
             return False
         place = (kind, view, digest)
         covered_place, message = self._covered
@@ -431,8 +432,8 @@ class MessageLog:
             message = messages.vote_message(self._h, kind, self.height, view,
                                             digest)
             self._covered = (place, message)
-        return self._verifier.verify_raw_ed25519(member.vote_key, message,
-                                                 signature)
+        return self._verifier.verify_raw_ed25519(
+            federation.members[index].vote_key, message, signature)
 
     def _known_prefix(self, prefix: bytes) -> bool:
         return any(digest.startswith(prefix) for digest in self._digests)

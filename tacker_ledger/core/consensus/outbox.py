@@ -20,8 +20,11 @@ class Outbox:
 
     def take(self) -> list[effects.Effect]:
         """Return what has collected since the last call."""
-        taken, self._effects = self._effects, []
-        return taken
+        taken = self._effects
+        if taken:
+            self._effects = []
+            return taken
+        return []
 
     def put(self, effect: effects.Effect) -> None:
         """Add an effect that has no method of its own."""

@@ -70,8 +70,7 @@ class Pacemaker:
         :param heartbeat_due_ms: returns how long after ``now_ms`` the next
             heartbeat is due
         """
-        views = current.views
-        here = (current.height, views.view)
+        views, here = current.views, (current.height, current.views.view)
         if not views.active:
             if not views.wanted_by_quorum():
                 self.stop()

@@ -209,9 +209,11 @@ class Replica:
             return
         if current.views.active and not active:
             self._arm_proposal()
-        self._where.ask_for_body(current)
-        if self._where.asked:
-            self._arm_retransmit()
+        if (current.log.may_certify or current.views.required
+                or self._where.asked):
+            self._where.ask_for_body(current)
+            if self._where.asked:
+                self._arm_retransmit()
 
     def _accuse(self, records: Sequence[evidence.Equivocation]) -> None:
         self._out.accuse(records)
@@ -228,7 +230,7 @@ class Replica:
             self._pace.stop()
             return
         views = self._round.views
-        later = views.worth_joining(self._round.member)
+        later = views.worth_joining(self.member) if views.wanted else None
         if later is not None:
             self._leave(later, 'more than f members ask for it')
         elif self._round.fault and views.active:
@@ -366,8 +368,7 @@ class Replica:
 
     def _halt(self, error: errors.LedgerError) -> None:
         self.halted = True
-        self._out.put(effects.Halted(self.height, error.code,
-                                     error.message))
+        self._out.put(effects.Halted(self.height, error.code, error.message))
 
     # Proposing
 
@@ -431,8 +432,7 @@ class Replica:
                          errors.Forbidden('a message in the name of another '
                                           'member'))
 
-    def _received_vote(self, message: messages.AnyVote, member: int
-                       ) -> bool:
+    def _received_vote(self, message: messages.AnyVote, member: int) -> bool:
         follows = False
         current = self._round
         if message.member != member:

@@ -96,10 +96,11 @@ class Round:
         found = [one for one in (vote, change, opened) if one is not None]
         return max(found, key=vote_log.place)
 
-    def has_heard(self, member: int) -> bool:
-        """Return whether :meth:`newest` returns a member's message."""
-        return (self.log.has_counted(_COMMIT, self.views.view, member)
-                or self.newest(member) is not None)
+    def unheard(self) -> list[int]:
+        """Return the members of whom :meth:`newest` returns nothing."""
+        heard = self.log.voters_for_known(_COMMIT, self.views.view)
+        return [member for member in range(self.federation.size)
+                if member not in heard and self.newest(member) is None]
 
     # Hearing
 
@@ -120,12 +121,11 @@ class Round:
                 view < here or message.member == view_change.leader_of(
                     view, self.federation.size))):
             return False
-        log = self.log
-        if not log.add_vote(message):
+        if not self.log.add_vote(message):
             return False
         done = self.appending or (prepares and view == here
                                   and _COMMIT in self.own.said)
-        return log.convicts if done else log.decides(message)
+        return self.log.convicts if done else self.log.decides(message)
 
     def _hear_proposal(self, message: messages.PrePrepare) -> None:
         held = self.log.proposal(message.view)

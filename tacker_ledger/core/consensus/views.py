@@ -52,7 +52,8 @@ class Views:
         self.new_view_digest: bytes | None = None
         #: The header that has to be proposed again in this view.
         self.required: bytes | None = None
-        self._wanted: dict[int, messages.ViewChange] = {}
+        #: The newest view change of each member.
+        self.wanted: dict[int, messages.ViewChange] = {}
         self._proven: set[messages.PreparedCertificate] = set()
 
     @property
@@ -76,7 +77,7 @@ class Views:
         :param trusted: our own
         :raises LedgerError: it does not count
         """
-        held = self._wanted.get(message.member)
+        held = self.wanted.get(message.member)
         if message.view < self.first or (
                 held is not None and held.view >= message.view):
             return False
@@ -84,12 +85,12 @@ class Views:
             view_change.check_view_change(
                 self._h, self._verifier, self._federation, self._head_digest,
                 message, self._proven)
-        self._wanted[message.member] = message
+        self.wanted[message.member] = message
         return True
 
     def wanted_by(self, member: int) -> messages.ViewChange | None:
         """Return the newest view change of a member, or None."""
-        return self._wanted.get(member)
+        return self.wanted.get(member)
 
     def worth_joining(self, own: int | None) -> int | None:
         """Return a later view that somebody honest wants, or None.
@@ -97,10 +98,8 @@ class Views:
         That is the highest one which f + 1 others have asked for, or for a
         later one.
         """
-        if not self._wanted:
-            return None  # as ever
         later = sorted((change.view for member, change
-                        in self._wanted.items()
+                        in self.wanted.items()
                         if member != own and change.view > self.view),
                        reverse=True)
         faults = self._federation.faults
@@ -113,19 +112,19 @@ class Views:
         and those whom they wait for might wait for ever.
         """
         asking = sum(change.view >= self.view
-                     for change in self._wanted.values())
+                     for change in self.wanted.values())
         return asking >= self._federation.quorum
 
     def quorum(self) -> list[messages.ViewChange] | None:
         """Return the view changes for :attr:`view` if they are enough."""
-        found = [change for _member, change in sorted(self._wanted.items())
+        found = [change for _member, change in sorted(self.wanted.items())
                  if change.view == self.view]
         return found if len(found) >= self._federation.quorum else None
 
     def holders(self, own: int | None) -> list[int]:
         """Return who else has shown that it saw :attr:`required` prepared.
         """
-        return [member for member, change in sorted(self._wanted.items())
+        return [member for member, change in sorted(self.wanted.items())
                 if member != own and change.prepared is not None
                 and change.prepared.header == self.required]
 

@@ -36,7 +36,8 @@ class Fetching:
                     self._later(self._delay_us(
                         self.options.durations.append_us), self._take_over)
                 case catch_up.SetTimer():
-                    self._set_timer(TIMER, effect.delay_ms)
+                    self._timers[TIMER] = self.clock.alarm(
+                        effect.delay_ms * 1000, self._ran_down, TIMER)
                 case catch_up.CancelTimer():
                     self._timers.pop(TIMER, None)
                 case catch_up.FetchSnapshot():

@@ -95,7 +95,7 @@ class Member(fetching.Fetching, intake.Intake):
         self._executors = {
             effects.Send: self._execute_send,
             effects.Persist: self._execute_persist,
-            effects.SetTimer: self._execute_set_timer,
+            effects.SetTimer: self._set_timer,
             effects.CancelTimer: self._execute_cancel_timer,
             effects.Append: self._execute_append,
             effects.Behind: lambda effect: self.catch(catch_up.Claimed(
@@ -300,12 +300,10 @@ class Member(fetching.Fetching, intake.Intake):
     def _execute_send(self, effect: effects.Send) -> None:
         self.send(effect.message, effect.to)
 
-    def _execute_set_timer(self, effect: effects.SetTimer) -> None:
-        self._set_timer(effect.name, effect.delay_ms)
-
-    def _set_timer(self, name: str, delay_ms: int) -> None:
+    def _set_timer(self, effect: effects.SetTimer) -> None:
+        name = effect.name
         self._timers[name] = self.clock.alarm(
-            delay_ms * 1000, self._ran_down, name)
+            effect.delay_ms * 1000, self._ran_down, name)
 
     def _ran_down(self, name: str, number: int) -> None:
         if self._timers.get(name) != number:
