@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import operator
 import threading
+import time
 from typing import Any
 
 from oslo_db import exception as db_exc
@@ -32,6 +33,10 @@ LOG = logging.getLogger(__name__)
 BATCH_BLOCKS = 64
 #: Bytes of committed blocks kept until they are added.
 OFFERED_MAX_BYTES = 8 * 1024 * 1024
+#: After that many rows the next blocks share an addition: indices over
+#: digests are written all over, so each addition writes nearly all of them.
+_MANY_ROWS = 100
+_PAUSE_SECONDS = 0.5
 _RETRY_SECONDS = 2.0
 _SQLITE_CACHE_KIB = 32 * 1024
 _SQLITE_LOG_PAGES = 16_000
@@ -342,6 +347,8 @@ class Indexer(threading.Thread):
         self._stop_requested = threading.Event()
         self.height = height
         self.problem = ''
+        #: Monotonic seconds: the next blocks are added no sooner.
+        self._rests_until = 0.0
         #: height -> (how to make its rows, bytes held by that)
         self._offered: dict[int, tuple[Callable[[], IndexedBlock], int]] = {}
         self._offered_bytes = 0
@@ -413,6 +420,9 @@ class Indexer(threading.Thread):
                 self._stop_requested.wait(_RETRY_SECONDS)
                 continue
             self._wake.wait()
+            rest = self._rests_until - time.monotonic()
+            if rest > 0:
+                self._stop_requested.wait(rest)
 
     def catch_up(self, report: Callable[[int], None] | None = None) -> int:
         """Add all blocks that are missing; return the height reached.
@@ -424,6 +434,9 @@ class Indexer(threading.Thread):
             if not blocks:
                 break
             self._index.add(blocks)
+            if sum([len(block.transactions)
+                    for block in blocks]) >= _MANY_ROWS:
+                self._rests_until = time.monotonic() + _PAUSE_SECONDS
             self.height = blocks[-1].height
             if report is not None:
                 report(self.height)

@@ -75,7 +75,7 @@ def replayer(store: store_module.LedgerStore,
         store.h, provider, view=store.state,
         tree=_StoredMap(store.h, store.nodes, store.state),
         federation=store.federation(), head=store.head(),
-        pool=pool or _Judged(store.h))
+        pool=_Judged(store.h) if pool is None else pool)
 
 
 class Repair:

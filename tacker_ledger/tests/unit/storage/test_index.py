@@ -146,6 +146,25 @@ class TestIndexer(IndexCase):
         indexer.stop()
         self.assertEqual(150, self.index.position().height)
 
+    def test_what_comes_soon_after_many_rows_is_added_together(self):
+        self.patch(index_module, '_MANY_ROWS', 1)
+        self.patch(index_module, '_PAUSE_SECONDS', 10 ** 6)
+        self.chain = [block(0, 1)]
+        indexer = index_module.Indexer(self.index, self.read, -1)
+        indexer.catch_up()
+        additions = []
+        original = self.index.add
+        self.patch(self.index, 'add', lambda blocks: (
+            original(blocks), additions.append(len(blocks))))
+        following = iter([lambda: self.chain.append(block(1, 1)),
+                          indexer._stop_requested.set])
+        self.patch(indexer._wake, 'wait', lambda: next(following)())
+        # the second one comes while the indexer rests
+        self.patch(indexer._stop_requested, 'wait',
+                   lambda seconds: self.chain.append(block(2, 1)))
+        indexer._follow()
+        self.assertEqual([2], additions)
+
     def test_a_database_that_is_away_is_waited_for(self):
         self.patch(index_module, '_RETRY_SECONDS', 0.01)
         original = self.index.add
