@@ -84,15 +84,17 @@ class Redaction:
 
 def covered(found: Iterable[Redaction], signing: suite_module.KeyDocument,
             provider: provider_module.Provider
-            ) -> frozenset[tuple[int, int, bytes]]:
-    """Return (writer, sequence, D) of all lines that may be redacted.
+            ) -> tuple[frozenset[tuple[int, int, bytes]], int]:
+    """Return what may be redacted, and how many records are false.
 
-    :raises BadSignature: a record is not of the log signing key
+    :returns: (writer, sequence, D) of all lines that records of the log
+        signing key cover, and the number of records of other keys
     """
     lines: set[tuple[int, int, bytes]] = set()
+    false = 0
     for one in found:
-        if not provider.verify(signing, one.message(), one.signature):
-            raise errors.BadSignature(
-                'A redaction record is not signed by the log signing key.')
-        lines.update(one.lines)
-    return frozenset(lines)
+        if provider.verify(signing, one.message(), one.signature):
+            lines.update(one.lines)
+        else:
+            false += 1
+    return frozenset(lines), false

@@ -105,7 +105,9 @@ class _Verification:
 
     def _places(self) -> list[diagnosis.Place]:
         """Return the place of each line of the block."""
-        places = []
+        places: list[diagnosis.Place] = []
+        if not self._spans:
+            return places
         ends = [span[0] for span in self._spans[1:]] + [len(self._lines)]
         for (index, file, line), end in zip(self._spans, ends, strict=True):
             places += [diagnosis.Place(file, line + one)

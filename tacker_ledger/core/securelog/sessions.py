@@ -254,7 +254,7 @@ class Sessions:
                     'whether a whole session is missing'))
         else:
             expected = range(1, max(self._manifest, default=0) + 1)
-        for writer in expected:
+        for writer in sorted({*expected, *self._stand_ins}):
             if writer not in self._sessions:
                 self._missing(writer)
         if self._manifest is None:
@@ -327,15 +327,17 @@ class Sessions:
                     'it found', before.writer, min(sequence, found + 1),
                     session.file, None))
 
-    def _cut(self, session: Session, writer: int, sequence: int,
+    def _cut(self, session: Session, writer: int, sequence: int | None,
              detail: str) -> None:
         last = -1 if session.last is None else session.last[0]
         number = (session.checkpoint.number if session.checkpoint is not None
                   else 0)
         self.add(findings.Finding(
-            Kind.TRUNCATED, f'{detail}, up to {writer}.{sequence}', writer,
+            Kind.TRUNCATED, detail if sequence is None else
+            f'{detail}, up to {writer}.{sequence}', writer,
             last + 1, session.tail.file if session.tail else session.file,
-            None, number, None, max(1, sequence - last)))
+            None, number, None,
+            1 if sequence is None else max(1, sequence - last)))
 
     def _look_at_ends(self) -> None:
         """Say what is known of the end of each session."""
@@ -356,9 +358,8 @@ class Sessions:
                       if session.checkpoint is not None else 0)
             count = session.tail.count if session.tail is not None else 0
             if _is_sealed(session):
-                self._cut(session, writer, sealed_to + count + 1,
-                          'a sealed file ends with a clean close, this one '
-                          'does not')
+                self._cut(session, writer, None, 'a sealed file ends with '
+                          'a clean close, this one does not')
                 continue
             newest = max((place[1] for place in self._context.trusted
                           if place[0] == writer), default=None)

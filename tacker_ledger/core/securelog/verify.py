@@ -91,6 +91,10 @@ class Verifier:
         #: torn lines of this file that no piece counts
         self._skipped = 0
 
+    def note(self, finding: findings.Finding) -> None:
+        """Take a finding of the caller's, about files beside the log."""
+        self._sessions.add(finding)
+
     def begin(self, name: str) -> None:
         """Begin a segment.
 
