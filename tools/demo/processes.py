@@ -161,7 +161,7 @@ class Federation:
             node.start()
         self.wait_ready(range(self.size))
 
-    def wait_ready(self, indices, seconds: float = 30) -> float:
+    def wait_ready(self, indices, seconds: float = 90) -> float:
         """Wait until these nodes serve and see a quorum."""
         def ready() -> bool:
             for index in indices:

@@ -38,6 +38,9 @@ class Stage:
             '%s:%d' % (a_world.host, processes.BASE_PORT + 300))
         #: What later chapters need of earlier ones, by name.
         self.cids: dict[str, str] = {}
+        #: Accepted while a leader was killed, and which one that was.
+        self.flowed: list = []
+        self.killed = 0
 
     def set(self, observed: dict) -> None:
         """Start the nodes, make both parties' keys and let them write."""
@@ -96,7 +99,7 @@ class Stage:
         """Which of these TCP ports let packets through."""
         return {port: self.world.passes(port, cloud) for port in ports}
 
-    def wait_ports(self, cloud: str, wanted: dict, seconds: float = 20
+    def wait_ports(self, cloud: str, wanted: dict, seconds: float = 60
                    ) -> float:
         """Wait until packets behave as wanted; give the seconds."""
         return processes.wait_for(
