@@ -289,8 +289,17 @@ def client_of_members_that_are_stale(run: Run) -> None:
         world.network.cut(index)
     world.sever()
     cut_at = world.members[stale[0]].height
+    # Another client reaches nobody but them.
+    lonely = _client(run, dict.fromkeys(
+        others, lambda door, path, body, digest: None))
+    lonely.begin([], stale[0])
     _flow(run, others)
-    world.pass_time(run.between(8, 12))
+    world.pass_time(_FRESH_MS / 1000 + 1)
+    believed = list(lonely.heads)
+    world.pass_time(run.between(3, 6))
+    run.expect(lonely.heads == believed and (
+        stale[0], 'stale-head') in lonely.refused,
+        f'it takes an old head for none: {lonely.refused}')
     run.expect(world.members[others[0]].height > cut_at + 3,
                'the others go on')
     refused = {why for index, why in client.refused if index in stale}
@@ -310,3 +319,4 @@ def client_of_members_that_are_stale(run: Run) -> None:
         and set(client.served[served:]) == set(range(run.n)),
         seconds=30, on_change=True), 'all serve again')
     client.check()
+    lonely.check()
