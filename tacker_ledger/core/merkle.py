@@ -18,7 +18,7 @@ EMPTY_ROOT = hashlib.sha256().digest()
 def levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
     """Return every level of a tree, leaves first, the root alone last.
 
-    :param leaves: at least one
+    :param leaves: none of them give one empty level
 
     A node without a sibling moves up unchanged.  Level by level this gives
     the same tree as the recursive definition, without its recursion.

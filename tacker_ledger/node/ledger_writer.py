@@ -140,6 +140,10 @@ class LedgerWriter:
         node.intake.block_committed(outcome.transactions,
                                     self._is_full(outcome))
         indexing.offer(node.indexer, outcome)
+        if outcome.block.tree is not None:
+            # whoever waited for its transactions asks now
+            node.query.keep_tree(outcome.block.header.height,
+                                 outcome.block.tree)
         node.heads.publish(outcome)
         if outcome.federation is not None:
             node.membership.changed()

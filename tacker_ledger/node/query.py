@@ -343,15 +343,18 @@ class Query:
         It is made of the whole block and costs as much; a block that is
         read is read again, and it never changes.
         """
-        made = self._trees
-        levels = made.get(height)
+        levels = self._trees.get(height)
         if levels is None:
-            levels = merkle.levels(block_module.transaction_leaves(
-                self._h, self._chain.body(txn, height)))
-            if len(made) >= _TREES_MAX_COUNT:
-                made = self._trees = {}
-            made[height] = levels
+            levels = block_module.transactions_tree(
+                self._h, self._chain.body(txn, height))
+            self.keep_tree(height, levels)
         return levels
+
+    def keep_tree(self, height: int, levels: list[list[bytes]]) -> None:
+        """Keep the tree over a block's transactions for a while."""
+        if len(self._trees) >= _TREES_MAX_COUNT:
+            self._trees = {}
+        self._trees[height] = levels
 
     def block(self, height: int, body: bool = True) -> tuple[
             HeadPair, tuple[bytes, ...] | None] | None:

@@ -217,15 +217,16 @@ class Application:
             return None
         overlay = self._tree.overlay(selection.outcome.changes)
         raws = tuple(one.raw for one in selection.accepted)
+        tree = block_module.transactions_tree(self._h, raws)
         assert self._h.chain_id is not None
         header = block_module.Header(
             chain_id=self._h.chain_id, height=self._head.height + 1,
             parent=self._head.digest,
-            transactions_root=block_module.transactions_root(self._h, raws),
+            transactions_root=block_module.root_of(tree),
             state_root=overlay.root, timestamp_ms=time_ms,
             proposer=proposer, federation=self.federation.digest)
         return self._outcome(
-            block_module.Block.assembled(self._h, header, raws),
+            block_module.Block.assembled(self._h, header, raws, tree),
             selection.accepted, selection.outcome, overlay)
 
     def validate(self, block: block_module.Block) -> Outcome:
@@ -284,7 +285,7 @@ class Application:
             (len(block.raw_transactions)
              <= parameters.batch_max_transactions,
              'has too many transactions'),
-            (len(block.to_bytes()) <= parameters.block_max_bytes,
+            (block.encoded_size <= parameters.block_max_bytes,
              'is too large'))
         for holds, fault in checks:
             if not holds:

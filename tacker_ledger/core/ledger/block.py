@@ -199,9 +199,23 @@ def transaction_leaves(h: hashing.Hasher, raws: Sequence[bytes]
             for index, raw in enumerate(raws)]
 
 
+def transactions_tree(h: hashing.Hasher, raws: Sequence[bytes]
+                      ) -> list[list[bytes]]:
+    """Return all levels of the tree over a block's transactions.
+
+    Leaves first, the root alone last; one empty level for no transactions.
+    """
+    return merkle.levels(transaction_leaves(h, raws))
+
+
+def root_of(tree: Sequence[Sequence[bytes]]) -> bytes:
+    """Return the root that a header names for :func:`transactions_tree`."""
+    return tree[-1][0] if tree[-1] else merkle.EMPTY_ROOT
+
+
 def transactions_root(h: hashing.Hasher, raws: Sequence[bytes]) -> bytes:
     """Return the root that a header names for these transactions."""
-    return merkle.root(transaction_leaves(h, raws))
+    return root_of(transactions_tree(h, raws))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -259,6 +273,15 @@ class InclusionProof:
 INCLUSION = _INCLUSION
 
 
+def _head_size(argument: int) -> int:
+    """Return the bytes of a CBOR head with a length (RFC 8949, 3)."""
+    if argument < 24:
+        return 1
+    if argument < 1 << 8:
+        return 2
+    return 3 if argument < 1 << 16 else 5
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Block:
     """A header and the transactions it names, as received.
@@ -269,6 +292,7 @@ class Block:
     :param header_bytes: encoded
     :param digest: of the header, 32 bytes
     :param raw_transactions: encoded, not yet looked at
+    :param tree: over them, where it was made (:func:`transactions_tree`)
     """
 
     header: Header
@@ -276,6 +300,8 @@ class Block:
     digest: bytes
     raw_transactions: tuple[bytes, ...] = dataclasses.field(repr=False)
     _h: hashing.Hasher = dataclasses.field(repr=False, compare=False)
+    tree: list[list[bytes]] | None = dataclasses.field(
+        default=None, repr=False, compare=False)
 
     @classmethod
     def from_bytes(cls, h: hashing.Hasher, raw: bytes) -> 'Block':
@@ -301,8 +327,10 @@ class Block:
         :raises BadBlock: it names other transactions
         """
         block = cls(Header.from_bytes(header_bytes), header_bytes,
-                    header_digest(h, header_bytes), tuple(raws), h)
-        if transactions_root(h, raws) != block.header.transactions_root:
+                    header_digest(h, header_bytes), tuple(raws), h,
+                    transactions_tree(h, raws))
+        assert block.tree is not None
+        if root_of(block.tree) != block.header.transactions_root:
             raise errors.BadBlock(
                 'the header names other transactions',
                 height=block.header.height)
@@ -310,19 +338,29 @@ class Block:
 
     @classmethod
     def assembled(cls, h: hashing.Hasher, header: Header,
-                  raws: Sequence[bytes]) -> 'Block':
+                  raws: Sequence[bytes],
+                  tree: list[list[bytes]] | None = None) -> 'Block':
         """Return a proposer's block.
 
         :param header: its ``transactions_root`` is that of ``raws``
+        :param tree: over ``raws``, if it is at hand
         """
         header_bytes = header.to_bytes()
         return cls(header, header_bytes, header_digest(h, header_bytes),
-                   tuple(raws), h)
+                   tuple(raws), h, tree)
 
     def to_bytes(self) -> bytes:
         """Return the canonical encoding."""
         return codec.encode(
             (VERSION, self.header_bytes, self.raw_transactions))
+
+    @property
+    def encoded_size(self) -> int:
+        """Bytes of the canonical encoding, without making it."""
+        raws = self.raw_transactions
+        return (2 + _head_size(len(self.header_bytes))
+                + len(self.header_bytes) + _head_size(len(raws))
+                + sum([_head_size(len(raw)) + len(raw) for raw in raws]))
 
     def transactions(self) -> tuple[transaction_module.Transaction, ...]:
         """Return the transactions, decoded; their signatures are not read.

@@ -77,6 +77,15 @@ class TestQuery(stores.StoreCase):
         self.assertEqual(block.pair, reader.head())
         self.assertEqual(1, reader.height())
 
+    def test_a_tree_at_hand_spares_reading_the_block(self):
+        one = self.stored.digest('one')
+        self.stored.commit(one)
+        reader = self.stored.reader
+        self.patch(reader._chain, 'body', lambda txn, height: self.fail())
+        reader.keep_tree(1, block_module.transactions_tree(
+            self.h, (one.raw,)))
+        self.assertEqual(reader.near(one.txid), reader.transaction(one.txid))
+
     def test_federations(self):
         made = federations.successor(self.stored.made)
         published = ledgers.federation_transaction(self.h, made)

@@ -89,6 +89,20 @@ class TestBlock(base.TestCase):
             self.assertEqual(back.header.digest(H), back.digest)
         self.assertEqual(TRANSACTIONS, BLOCK.transactions())
 
+    def test_the_tree_is_kept(self):
+        made = block.Block.from_bytes(H, BLOCK.to_bytes())
+        self.assertEqual(block.transactions_tree(H, RAWS), made.tree)
+        self.assertEqual([block.transaction_leaf(H, index, 3, raw)
+                          for index, raw in enumerate(RAWS)], made.tree[0])
+        self.assertEqual(HEADER.transactions_root, made.tree[-1][0])
+        self.assertIsNone(BLOCK.tree)
+
+    def test_the_size_is_that_of_the_encoding(self):
+        for size in (1, 23, 24, 255, 256, 65535, 65536):
+            for count in (0, 1, 23, 24, 256):
+                made = block.Block.assembled(H, HEADER, (bytes(size),) * count)
+                self.assertEqual(len(made.to_bytes()), made.encoded_size)
+
     def test_one_encoding(self):
         for raw in samples.spoiled(BLOCK.to_bytes()):
             self.assertRaises(errors.FormatError, block.Block.from_bytes, H,
