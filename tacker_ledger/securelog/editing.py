@@ -104,7 +104,7 @@ def expire(log: verification.Log, before_ms: int, reason: str,
     signing = keys.load_writer(directory, provider).signing
     walks: dict[int, _Walk] = {
         one.checkpoint.writer: _Walk(one.agreement)
-        for record in verification.retentions(log)[0]
+        for record in verification.retentions(log)
         for one in record.stand_ins}
     log_id: bytes | None = None
     for raw in reading.lines(log):

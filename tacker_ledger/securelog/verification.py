@@ -109,18 +109,19 @@ def read_aside(path: pathlib.Path, max_bytes: int = _RECORDS_MAX_BYTES
     return data
 
 
-def redactions(log: Log) -> tuple[list[redaction.Redaction], list[int]]:
-    """Return the redaction records beside a log, and the lines without."""
-    return _records(log.aside(REDACTIONS), redaction.Redaction.from_line)
+def redactions(log: Log) -> list[redaction.Redaction]:
+    """Return the redaction records beside a log."""
+    return _records(log.aside(REDACTIONS), redaction.Redaction.from_line)[0]
 
 
-def retentions(log: Log) -> tuple[list[retention.Retention], list[int]]:
-    """Return the retention records beside a log, and the lines without."""
-    return _records(log.aside(RETENTION), retention.Retention.from_line)
+def retentions(log: Log) -> list[retention.Retention]:
+    """Return the retention records beside a log."""
+    return _records(log.aside(RETENTION), retention.Retention.from_line)[0]
 
 
 def _records(path: pathlib.Path, parse: Callable[[bytes], _Record]
              ) -> tuple[list[_Record], list[int]]:
+    """Return the records in a file, and the numbers of other lines."""
     found = []
     damaged = []
     for number, line in enumerate(
@@ -150,8 +151,8 @@ def load_context(directory: str | os.PathLike[str], trusted: Trusted,
     if auditor and keys.auditor_key_left(place):
         pair = file_keystore.FileKeystore(
             place, provider=provider).pair(keys.AUDITOR)
-    covered, _ = redaction.covered(redacted, signing, provider)
-    return runs.Context(signing, provider, pair, dict(trusted), covered)
+    return runs.Context(signing, provider, pair, dict(trusted),
+                        redaction.covered(redacted, signing, provider))
 
 
 def read_trusted(path: str) -> dict[tuple[int, int], bytes]:
@@ -253,13 +254,17 @@ def verify_log(log: Log, directory: str, trusted: Trusted | None = None,
     :param auditor: use the auditor's key if it lies in ``directory``
     :param advance: told how many bytes have been read in all
     """
-    redacted, damaged = redactions(log)
-    kept, damaged_too = retentions(log)
+    redacted, damaged = _records(log.aside(REDACTIONS),
+                                 redaction.Redaction.from_line)
+    kept, damaged_too = _records(log.aside(RETENTION),
+                                 retention.Retention.from_line)
     context = load_context(directory, trusted or {}, redacted, auditor)
     verifier = verify.Verifier(
         context, read_aside(log.aside(MANIFEST), _MANIFEST_MAX_BYTES),
         kept)
-    _, false = redaction.covered(redacted, context.signing, context.provider)
+    false = sum(not redaction.is_signed(one, context.signing,
+                                        context.provider)
+                for one in redacted)
     _note(verifier, log.aside(REDACTIONS), damaged, false)
     _note(verifier, log.aside(RETENTION), damaged_too, 0)
     workers: _Here | _Processes = _Here(context)

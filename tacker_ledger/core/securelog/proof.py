@@ -68,8 +68,9 @@ class LineProof:
         :raises FormatError: it encodes none
         """
         fields = codec.decode(data, _SCHEMA, MAX_BYTES)
-        return LineProof(*fields[1:7],
-                         records.Checkpoint.from_bytes(fields[7]))
+        _, writer, sequence, before, salt, text, following, end = fields
+        return LineProof(writer, sequence, before, salt, text, following,
+                         records.Checkpoint.from_bytes(end))
 
     def check(self, signing: suite_module.KeyDocument,
               provider: provider_module.Provider) -> None:

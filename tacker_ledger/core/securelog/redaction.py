@@ -84,17 +84,17 @@ class Redaction:
 
 def covered(found: Iterable[Redaction], signing: suite_module.KeyDocument,
             provider: provider_module.Provider
-            ) -> tuple[frozenset[tuple[int, int, bytes]], int]:
-    """Return what may be redacted, and how many records are false.
+            ) -> frozenset[tuple[int, int, bytes]]:
+    """Return (writer, sequence, D) of all lines that may be redacted.
 
-    :returns: (writer, sequence, D) of all lines that records of the log
-        signing key cover, and the number of records of other keys
+    Records of other keys than the log signing key cover nothing.
     """
-    lines: set[tuple[int, int, bytes]] = set()
-    false = 0
-    for one in found:
-        if provider.verify(signing, one.message(), one.signature):
-            lines.update(one.lines)
-        else:
-            false += 1
-    return frozenset(lines), false
+    return frozenset(line for one in found
+                     if is_signed(one, signing, provider)
+                     for line in one.lines)
+
+
+def is_signed(record: Redaction, signing: suite_module.KeyDocument,
+              provider: provider_module.Provider) -> bool:
+    """Return whether the log signing key signed a record."""
+    return provider.verify(signing, record.message(), record.signature)
