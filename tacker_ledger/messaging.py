@@ -65,6 +65,7 @@ VALIDATION_QUEUE = 'validation_messages'
 CHECKPOINTS_QUEUE = 'checkpoints'
 _QUEUE_METHOD = 'take'
 _QUEUE_RETRIES = 2
+_QUEUE_ANSWER_SECONDS = 15
 
 
 def register_options(conf: Any) -> None:
@@ -302,21 +303,37 @@ class QueueClient:
         self._transport = transport
         self._clients: dict[str, Any] = {}
 
-    def put(self, queue: str, message: dict[str, Any]) -> bool:
-        """Put a message into a queue; return whether the broker has it.
-
-        :param message: what JSON can carry
-        """
+    def _client(self, queue: str) -> Any:
         client = self._clients.get(queue)
         if client is None:
             client = self._clients[queue] = oslo_messaging.get_rpc_client(
                 self._transport, oslo_messaging.Target(
                     topic=queue, version=QUEUE_VERSION),
-                retry=_QUEUE_RETRIES,
+                retry=_QUEUE_RETRIES, timeout=_QUEUE_ANSWER_SECONDS,
                 transport_options=oslo_messaging.TransportOptions(
                     at_least_once=True))
+        return client
+
+    def hand_over(self, queue: str, message: dict[str, Any]) -> bool:
+        """Wait until somebody has taken a message and kept it.
+
+        :returns: whether somebody has
+        """
         try:
-            client.cast({}, _QUEUE_METHOD, message=message)
+            return bool(self._client(queue).call({}, _QUEUE_METHOD,
+                                                 message=message))
+        except oslo_messaging.MessagingException as error:
+            LOG.warning('Nobody takes a message from %s: %s', queue,
+                        type(error).__name__)
+            return False
+
+    def put(self, queue: str, message: dict[str, Any]) -> bool:
+        """Put a message into a queue; return whether the broker has it.
+
+        :param message: what JSON can carry
+        """
+        try:
+            self._client(queue).cast({}, _QUEUE_METHOD, message=message)
         except oslo_messaging.MessageUndeliverable:
             LOG.debug('Nobody has listened to the queue %s yet', queue)
             return False
@@ -364,11 +381,13 @@ class _QueueEndpoint:
         self._handle = handle
         self._lock = threading.Lock()
 
-    def take(self, context: Any, message: Any = None) -> None:
-        """See :meth:`QueueClient.put`."""
+    def take(self, context: Any, message: Any = None) -> bool:
+        """See :class:`QueueClient`; return whether it was taken."""
         with self._lock:
             try:
                 self._handle(message)
             except Exception:
                 LOG.exception('A message of the queue %s was not taken',
                               self._queue)
+                return False
+        return True

@@ -22,7 +22,9 @@ PROJECT = 'tacker-ledger'
 _PATH_SUFFIXES = ('_file', '_directory', 'federation_document')
 
 NODE = opts.NODE
+PUBLISHER = opts.PUBLISHER
 TENANT_CLIENT = opts.TENANT_CLIENT
+VALIDATOR = opts.VALIDATOR
 VNF_CLIENT = opts.VNF_CLIENT
 
 

@@ -57,7 +57,8 @@ class Verdicts:
         known = sa.exists().where(r.c.transaction_id == t.c.id,
                                   r.c.block == t.c.block)
         query = anchors.sent_query().where(
-            t.c.state.in_((models.CONFIRMED, models.FINAL)), ~known
+            t.c.state.in_((models.CONFIRMED, models.FINAL)), ~known,
+            models.anchors.c.root != anchors.NO_ROOT
         ).order_by(t.c.id).limit(anchors.PAGE_ROWS)
         with self._database.begin() as connection:
             return [anchors.Sent(**row._mapping)
@@ -144,3 +145,25 @@ class Verdicts:
         with self._database.begin() as connection:
             connection.execute(sa.update(v).where(
                 v.c.id == verdict_id).values(is_told=True))
+
+    def anchored(self, log_id: bytes) -> list[anchors.Checkpoint]:
+        """Return the newest checkpoint of each session that is in a chain.
+
+        Whatever a later anchor holds: a session's file must still reach
+        the checkpoint that was anchored last.
+        """
+        c, a, leaf = models.checkpoints, models.anchors, models.leaves
+        query = sa.select(
+            c.c.log_id, c.c.writer, c.c.sequence, c.c.number, c.c.hash,
+            c.c.record, c.c.path, c.c.id).join(
+                leaf, leaf.c.checkpoint_id == c.c.id).join(
+                    a, a.c.id == leaf.c.anchor_id).where(
+                        c.c.log_id == log_id,
+                        a.c.driver != anchors.REMOTE,
+                        a.c.state.in_((models.CONFIRMED, models.FINAL))
+        ).order_by(c.c.writer, c.c.sequence)
+        newest: dict[int, anchors.Checkpoint] = {}
+        with self._database.begin() as connection:
+            for row in connection.execute(query):
+                newest[row.writer] = anchors.Checkpoint(**row._mapping)
+        return list(newest.values())

@@ -32,6 +32,10 @@ from tacker_ledger.storage import database
 _WHAT = 'database of the anchors'
 _LOCK_SECONDS = 60
 _ALEMBIC = 'tacker_ledger.storage:alembic'
+#: The driver that hands checkpoints to another host; no chain is behind it.
+REMOTE = 'remote'
+#: Of a transaction that only makes the first output for anchors to spend.
+NO_ROOT = bytes(32)
 #: Rows handed out at once, so that a long outage ends in small steps.
 PAGE_ROWS = 500
 
@@ -321,7 +325,7 @@ class Anchors:
         """Return transactions whose block was not yet told to anybody."""
         t, a = models.transactions, models.anchors
         query = sent_query().where(
-            a.c.driver == driver,
+            a.c.driver == driver, a.c.root != NO_ROOT,
             t.c.state.in_((models.CONFIRMED, models.FINAL)),
             sa.or_(t.c.told_block.is_(None), t.c.told_block != t.c.block,
                    t.c.provided_block.is_(None),
@@ -435,9 +439,10 @@ def _insert_anchor(connection: sa.Connection, draft: Draft, now_ms: int
         state=models.PENDING, created_ms=now_ms, notes=draft.notes))
     assert made.inserted_primary_key is not None
     anchor_id = int(made.inserted_primary_key[0])
-    connection.execute(sa.insert(models.leaves), [
-        {'anchor_id': anchor_id, 'checkpoint_id': checkpoint_id}
-        for checkpoint_id in draft.checkpoint_ids])
+    if draft.checkpoint_ids:
+        connection.execute(sa.insert(models.leaves), [
+            {'anchor_id': anchor_id, 'checkpoint_id': checkpoint_id}
+            for checkpoint_id in draft.checkpoint_ids])
     return anchor_id
 
 
