@@ -119,6 +119,40 @@ MUTATIONS = (
           'return offered != NOBODY and held in (offered, NOBODY)',
           'return True'),),
         'S17/two-copies-of-one-node', (0, 4)),
+    Mutation(
+        'block size not checked',
+        (('core.ledger.application',
+          '(block.encoded_size <= parameters.block_max_bytes,',
+          '(True,'),),
+        'S8/leader-proposes-more-bytes-than-a-block-may-have', (0, 0)),
+    Mutation(
+        'snapshot not certified',
+        (('core.ledger.snapshot',
+          'self._light.certify(self.block.header_bytes, self.certificate)',
+          'pass'),),
+        'S16/source-of-a-snapshot-that-lies', (0, 1)),
+    Mutation(
+        'state of a snapshot not checked',
+        (('core.ledger.snapshot',
+          'if root != self.block.header.state_root:', 'if False:'),),
+        'S16/source-of-a-snapshot-that-lies', (17, 17)),
+    Mutation(
+        'withheld document not noticed',
+        (('core.ledger.snapshot',
+          'if found is not None and found[1] != known:', 'if False:'),),
+        'S16/federation-document-withheld-from-a-joiner', (0, 0)),
+    Mutation(
+        'old head taken',
+        (('core.ledger.light_client', 'if age_ms > bound_ms:', 'if False:'),
+         ('core.ledger.light_client',
+          'if found.height < known.height:', 'if False:')),
+        'S24/client-of-members-that-are-stale', (0, 1)),
+    Mutation(
+        'part of a history taken',
+        (('core.ledger.light_client',
+          'if count_before + len(found) != count or folded != head:',
+          'if False:'),),
+        'S24/client-of-members-that-lie', (5, 8)),
 )
 BY_NAME = {one.name: one for one in MUTATIONS}
 
