@@ -24,6 +24,7 @@ from tacker_ledger.core import limits
 from tacker_ledger.core.securelog import findings
 from tacker_ledger.core.securelog import records
 from tacker_ledger.core.securelog import retention as retention_module
+from tacker_ledger.core.securelog import run_verification
 from tacker_ledger.core.securelog import runs
 from tacker_ledger.core.securelog import seals
 from tacker_ledger.core.securelog import sessions as sessions_module
@@ -337,7 +338,6 @@ def verify(context: runs.Context,
 
     :param segments: (name, content), in any order
     """
-    from tacker_ledger.core.securelog import run_verification
     verifier = Verifier(context, manifest, retentions)
     for name, data in order(segments):
         verifier.begin(name)
