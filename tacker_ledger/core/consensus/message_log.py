@@ -262,11 +262,16 @@ class MessageLog:
         """Return whether a vote of this kind was heard, verified or not."""
         return bool(self._of(kind, view, member))
 
-    def voters_for_known(self, kind: int, view: int) -> set[int]:
+    def voters_for_known(self, view: int) -> set[int]:
         """Return who has voted for a known block, verified or not."""
-        known = {digest[:messages.PREFIX_BYTES] for digest in self._digests}
-        return {one.vote.member for one in self._heard(kind, view)
-                if one.vote.prefix in known}
+        known = [digest[:messages.PREFIX_BYTES] for digest in self._digests]
+        voters = {one.message.member
+                  for one in self._proposals.get(view, ())}
+        for kind in _KINDS:
+            for member, held in self._votes.get((kind, view), {}).items():
+                if held[0].vote.prefix in known:
+                    voters.add(member)
+        return voters
 
     def newest(self, member: int) -> messages.ShownVote | None:
         """Return a member's newest vote whose block is known, or None.

@@ -98,7 +98,7 @@ class Round:
 
     def unheard(self) -> list[int]:
         """Return the members of whom :meth:`newest` returns nothing."""
-        heard = self.log.voters_for_known(_COMMIT, self.views.view)
+        heard = self.log.voters_for_known(self.views.view)
         return [member for member in range(self.federation.size)
                 if member not in heard and self.newest(member) is None]
 
