@@ -129,7 +129,7 @@ python_packages() {
     say "installing Python packages into .venv (profile $profile)"
     version_fallback
     PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -m pip install -q \
-        "${requirements[@]}" -e "${checkout}[bench,node,tenant,vnf-client]"
+        "${requirements[@]}" -e "${checkout}[bench,node,securelog,tenant,vnf-client]"
 }
 
 python=$(find_python)

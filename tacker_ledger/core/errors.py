@@ -295,6 +295,16 @@ class FederationExpired(ProofError):
     code = 'federation-expired'
 
 
+class NotAnAnchor(ProofError):
+    """A transaction does not publish exactly one hash as anchors do."""
+    code = 'not-an-anchor'
+
+
+class BadAnchorChain(ProofError):
+    """The anchors do not follow each other from the output agreed on."""
+    code = 'bad-anchor-chain'
+
+
 class DecisionError(LedgerError):
     """A VNF declines to apply, or cannot apply, what it was sent."""
     http_status = 422
@@ -410,6 +420,43 @@ class CorruptStore(UnavailableError):
     """Data on disk is damaged."""
     code = 'corrupt-store'
     http_status = 500
+
+
+class BitcoinFailed(UnavailableError):
+    """The Bitcoin node did not do what it was asked for.
+
+    :param reason: which of :attr:`REASONS`; kept in the details
+    """
+    code = 'bitcoin-failed'
+
+    #: Stable names: the node cannot be reached; it did not answer in time;
+    #: it is starting; it refuses the password; it follows another chain;
+    #: the wallet is not there; the wallet cannot pay; a fee above the cap
+    #: would be needed; it refuses a transaction or a parameter; an input
+    #: is spent; it does not know what was asked for; its answer cannot be
+    #: read.
+    REASONS = frozenset((
+        'unreachable', 'timeout', 'warming-up', 'unauthorized',
+        'wrong-network', 'no-wallet', 'wallet-empty', 'fee-too-high',
+        'rejected', 'inputs-spent', 'not-found', 'bad-answer'))
+
+    def __init__(self, message: str, reason: str = '',
+                 **details: Any) -> None:
+        if reason:
+            assert reason in self.REASONS
+            details['reason'] = reason
+        super().__init__(message, **details)
+
+    @property
+    def reason(self) -> str:
+        """Which of :attr:`REASONS`; empty if a service told none."""
+        reason = self.details.get('reason')
+        return reason if reason in self.REASONS else ''
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same call may succeed later, with nothing changed."""
+        return self.reason in ('unreachable', 'timeout', 'warming-up')
 
 
 def _coded(cls: type[LedgerError]) -> dict[str, type[LedgerError]]:

@@ -76,6 +76,13 @@ class Tag(enum.Enum):
     LOG_CHECKPOINT_SIGNATURE = ('log-checkpoint-signature', False)
     LOG_REDACTION = ('log-redaction', False)
     LOG_RETENTION = ('log-retention', False)
+    #: First bytes of what is anchored: a checkpoint, the ledger's head, the
+    #: end of the chain of anchors that came before.
+    ANCHOR_CHECKPOINT = ('anchor-checkpoint', False)
+    ANCHOR_LEDGER = ('anchor-ledger', False)
+    ANCHOR_REBASE = ('anchor-rebase', False)
+    #: Of the several checkpoints of one log in one anchor.
+    ANCHOR_LOG = ('anchor-log', False)
 
     def __init__(self, label: str, chain_bound: bool) -> None:
         self.label = label

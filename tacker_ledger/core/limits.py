@@ -133,3 +133,22 @@ LOG_BLOCK_MAX_LINES = 65_536
 LOG_SLOTS_MAX_COUNT = 256
 #: Checkpoints until a session agrees on a new secret with the auditor.
 LOG_AGREEMENT_MAX_CHECKPOINTS = 1024
+#: The record of a checkpoint or opening that is anchored.
+ANCHOR_RECORD_MAX_BYTES = LOG_RECORD_MAX_BYTES
+
+# Anchors
+
+#: A Bitcoin transaction that nodes relay: 400,000 units of weight.
+BITCOIN_TRANSACTION_MAX_BYTES = 400_000
+#: Transactions of one Bitcoin block: 4,000,000 units of weight.
+BITCOIN_BLOCK_MAX_TRANSACTIONS = 17_000
+#: Checkpoints of one log in one anchor: a session has one at most.
+ANCHOR_CHECKPOINTS_MAX_COUNT = 4096
+#: Logs in one anchor.
+ANCHOR_LOGS_MAX_COUNT = 65_536
+#: One log's path from its checkpoints to an anchor's root.
+ANCHOR_PATH_MAX_BYTES = 256 * _KIB
+#: An OpenTimestamps file.
+ANCHOR_PROOF_MAX_BYTES = 64 * _KIB
+#: Anchors in one list that is judged: a century of one an hour.
+ANCHORS_MAX_COUNT = 876_600

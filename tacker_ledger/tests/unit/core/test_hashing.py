@@ -18,6 +18,12 @@ LABELS = {
     'new-view', 'answer', 'request', 'federation', 'federation-issue',
     'federation-approval', 'key-announcement', 'console', 'hello',
     'vote-state', 'recovery', 'checkpoint-record', 'genesis', 'key'}
+#: Logs and anchors belong to no chain of the ledger.
+LOG_LABELS = {
+    'log-text', 'log-evolve', 'log-seal', 'log-tags', 'log-previous',
+    'log-opening', 'log-opening-signature', 'log-checkpoint',
+    'log-checkpoint-signature', 'log-redaction', 'log-retention',
+    'anchor-checkpoint', 'anchor-ledger', 'anchor-rebase', 'anchor-log'}
 
 
 class TestFraming(base.TestCase):
@@ -52,11 +58,12 @@ class TestFraming(base.TestCase):
 
     def test_tags_are_the_specified_ones(self):
         # An alias (two members of one value) would not show in the length.
-        self.assertEqual(29, len(hashing.Tag.__members__))
-        self.assertEqual(LABELS, {tag.label for tag in hashing.Tag})
-        self.assertEqual({'genesis', 'key'}, {
+        self.assertEqual(44, len(hashing.Tag.__members__))
+        self.assertEqual(LABELS | LOG_LABELS, {
+            tag.label for tag in hashing.Tag})
+        self.assertEqual({'genesis', 'key'} | LOG_LABELS, {
             tag.label for tag in hashing.Tag if not tag.chain_bound})
-        self.assertEqual(list(range(29)), [tag.index for tag in hashing.Tag])
+        self.assertEqual(list(range(44)), [tag.index for tag in hashing.Tag])
 
     def test_no_name_begins_another(self):
         prefixes = [tag.prefix for tag in hashing.Tag]
