@@ -108,7 +108,14 @@ def _exit(part: Part, items: list[snapshot.Item], more: bool) -> Page:
     os._exit(70)
 
 
-_PAGES = {'changed': _changed, 'endless': _endless, 'exit': _exit}
+def _slow(part: Part, items: list[snapshot.Item], more: bool) -> Page:
+    """The truth, for whoever has patience."""
+    time.sleep(5)
+    return items, more
+
+
+_PAGES = {'changed': _changed, 'endless': _endless, 'exit': _exit,
+          'slow': _slow}
 
 
 def _lie_about_state(name: str) -> None:

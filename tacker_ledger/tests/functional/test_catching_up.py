@@ -6,6 +6,7 @@ that member 3 reaches at first; the others come when it has been found out,
 and the chain moves on meanwhile.
 """
 
+import contextlib
 import pathlib
 import shutil
 import subprocess
@@ -102,8 +103,8 @@ class CatchingUpCase(base.TestCase):
                 or self.members.status(at)['pool']['transactions'] == 0,
                 30.0, 'a block')
 
-    def lies(self, lie, *, empty=False, blocks=BLOCKS):
-        """Let member 3 come back while member 0 tells it this lie."""
+    def fall_behind(self, lie, blocks, *, empty):
+        """Have member 3 miss blocks, and member 0 tell this lie."""
         members = self.members
         if members.running(BEHIND):
             members.stop(BEHIND)
@@ -117,6 +118,11 @@ class CatchingUpCase(base.TestCase):
         self.commit(blocks)
         if empty:
             shutil.rmtree(pathlib.Path(members.data(BEHIND)))
+
+    def lies(self, lie, *, empty=False, blocks=BLOCKS):
+        """Let member 3 come back while member 0 tells it this lie."""
+        members = self.members
+        self.fall_behind(lie, blocks, empty=empty)
         before = len(members.log(BEHIND))
         load = Load(members, self.author)
         load.start()
@@ -213,4 +219,40 @@ class TestSnapshots(CatchingUpCase):
 
     def test_s16_a_holder_that_dies_midway(self):
         self.joins('exit', 'no-node')
+        self.votes()
+
+    def test_s16_a_joiner_that_is_killed_midway(self):
+        """It comes back, keeps nothing of the half, and joins."""
+        members = self.members
+        self.fall_behind('slow', BLOCKS, empty=True)
+        before = len(members.log(BEHIND))
+        half = members.data(BEHIND) / 'incoming-snapshot'
+
+        def made():
+            with contextlib.suppress(FileNotFoundError):
+                return half.stat().st_ctime_ns
+            return 0
+        members.configure(BEHIND, {'node': {'sync_timeout_seconds': 30.0}})
+        for index in HONEST:
+            members.pause(index)
+        try:
+            for _ in range(2):
+                earlier = made()
+                members.spawn(BEHIND)
+                members.wait_until(lambda seen=earlier: made() > seen, 60.0,
+                                   'a snapshot comes')
+                members.kill(BEHIND)
+                self.assertTrue(half.exists())
+        finally:
+            members.kill(LIAR)
+            for index in HONEST:
+                members.resume(index)
+        members.configure(BEHIND, {'node': {'sync_timeout_seconds': 2.0}})
+        members.lie = ''
+        members.start(LIAR)
+        self.assertNotIn('came as a snapshot', members.log(BEHIND)[before:])
+        members.start(BEHIND)
+        self.in_step()
+        self.assertIn('came as a snapshot', members.log(BEHIND)[before:])
+        self.assertFalse(half.exists())
         self.votes()
