@@ -150,5 +150,6 @@ ANCHOR_LOGS_MAX_COUNT = 65_536
 ANCHOR_PATH_MAX_BYTES = 256 * _KIB
 #: An OpenTimestamps file.
 ANCHOR_PROOF_MAX_BYTES = 64 * _KIB
-#: Anchors in one list that is judged: a century of one an hour.
-ANCHORS_MAX_COUNT = 876_600
+#: Anchors in one list: 21 years of one an hour.
+ANCHORS_MAX_COUNT = 190_000
+ANCHOR_LIST_MAX_BYTES = ANCHORS_MAX_COUNT * 66 + 256
