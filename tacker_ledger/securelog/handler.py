@@ -126,7 +126,13 @@ class SecureLogHandler(logging.Handler):
             self._ended = True
             self._settled = False
             if not self._busy:
-                self._logger.close()
+                self._busy = True
+                try:
+                    self._logger.close()
+                    if self._later:
+                        self._settle()
+                finally:
+                    self._busy = False
         finally:
             self.release()
             super().close()

@@ -122,9 +122,24 @@ class Logger:
     def check(self) -> None:
         """Find out early what would fail at the first line.
 
+        :raises LedgerError: a key does not do what it is for
         :raises OSError: the file cannot be written
         """
         os.close(files.open_append(self._path))
+        # Libraries import parts of themselves when first used. Were that at
+        # a line, a fork by another thread could give a child an import lock
+        # which nobody in it will ever release.
+        secret = self._provider.random_bytes(entry.KEY_BYTES)
+        tried = session_module.Session.open(
+            session_module.Head(
+                secret[:entry.LOG_ID_BYTES], 1, 0, files.boot_id(), _now_ms(),
+                self._name, self._keys.signing.document.key_id,
+                self._keys.auditor.key_id, records.NO_DIGEST, None),
+            session_module.Secrets(
+                secret, secret, secret,
+                self._provider.wrap(self._keys.auditor, secret)),
+            self._keys.signing.sign, self._provider)
+        tried.close(_now_ms())
 
     def write(self, text: bytes) -> None:
         """Write one line.
@@ -235,6 +250,7 @@ class Logger:
     def _own_line(self, session: session_module.Session, message: str
                   ) -> bool:
         """Write a line that concerns the log itself."""
+        self._waiting = True
         data = session.line(self._notice(message),
                             secrets.token_bytes(entry.SALT_BYTES))
         return self._send(session, data)
@@ -263,6 +279,7 @@ class Logger:
             secret = self._provider.random_bytes(entry.KEY_BYTES)
             agreement = (secret,
                          self._provider.wrap(self._keys.auditor, secret))
+        self._waiting = True
         data = session.checkpoint(
             _now_ms(), reason, self._provider.random_bytes(entry.KEY_BYTES),
             agreement)
@@ -428,8 +445,8 @@ class Logger:
             self._look()
             if not self._waiting or self._recover(session):
                 if not session.closed:
-                    data = session.close(_now_ms())
-                    self._send(session, data)
+                    self._waiting = True
+                    self._send(session, session.close(_now_ms()))
                 self._note(session)
         self._close_files()
 

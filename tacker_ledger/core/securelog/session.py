@@ -43,6 +43,7 @@ class _Block(NamedTuple):
     seal_secret: bytes
     agreed_at: int
     previous: bytes
+    ended: bool
 
 
 #: next sequence, h, A, block, the last bytes handed out
@@ -93,8 +94,8 @@ class Session:
     :param cipher: seals for the auditor
     """
 
-    __slots__ = ('_cipher', '_closed', '_info_head', '_place', '_sent',
-                 '_sign', '_state', 'opening')
+    __slots__ = ('_cipher', '_info_head', '_place', '_sent', '_sign',
+                 '_state', 'opening')
 
     def __init__(self, opening: records.Opening, state: _State, sign: Sign,
                  cipher: provider_module.Cipher) -> None:
@@ -102,7 +103,6 @@ class Session:
         self._state = state
         self._sign = sign
         self._cipher = cipher
-        self._closed = False
         #: All records before this sequence are on disk.
         self._sent = 0
         self._place = b' |%d.' % opening.writer
@@ -130,7 +130,7 @@ class Session:
         block = _Block(1, 1, secrets.block_key,
                        *entry.hmac_states(secrets.block_key), [],
                        seal_secret, 0,
-                       records.record_digest(opening.to_bytes()))
+                       records.record_digest(opening.to_bytes()), False)
         return Session(opening, (1, opening.chained, secrets.evolving, block,
                                  opening.to_line()), sign, cipher)
 
@@ -158,7 +158,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Whether the checkpoint of a clean close was made."""
-        return self._closed
+        return self._state[3].ended
 
     @property
     def wants_agreement(self) -> bool:
@@ -253,7 +253,7 @@ class Session:
             block.number + 1, sequence + 1, next_key,
             *entry.hmac_states(next_key), [], secret,
             block.number if agreement else block.agreed_at,
-            records.record_digest(encoded))
+            records.record_digest(encoded), reason == records.REASON_CLOSE)
         data = b'%b%b%b%d %b\n' % (
             unsent, record.text(), self._place, sequence,
             _base64(encoded, newline=False))
@@ -267,7 +267,5 @@ class Session:
 
         :param time_ms: of the wall clock
         """
-        data = self.checkpoint(time_ms, records.REASON_CLOSE,
+        return self.checkpoint(time_ms, records.REASON_CLOSE,
                                bytes(entry.KEY_BYTES))
-        self._closed = True
-        return data
