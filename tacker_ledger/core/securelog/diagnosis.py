@@ -209,13 +209,13 @@ class Diagnosis:
                 f'{self._block.writer}.{end - 1}', first, here, missing)
 
     def _look_at_order(self) -> None:
-        """Name the first line that stands behind a later one."""
+        """Name the first line that stands before an earlier one."""
         last = -1
         for sequence in sorted(self._chosen):
             index = self._chosen[sequence]
             if index < last:
-                self._add(Kind.REORDERED, 'this line stands after a later '
-                          'one', sequence, index)
+                self._add(Kind.REORDERED, 'this line stands before an '
+                          'earlier one', sequence, index)
                 return
             last = index
 
