@@ -8,6 +8,7 @@ without the extras of a node.
 
 from typing import Any
 
+from tacker_ledger.conf import bitcoin
 from tacker_ledger.conf import door
 from tacker_ledger.conf import node
 from tacker_ledger.conf import publisher
@@ -23,8 +24,10 @@ NODE = ((node.GROUP, node.OPTIONS),
 OPERATOR = ((door.OPERATOR_GROUP, door.OPERATOR_OPTIONS),)
 VNF_CLIENT = ((vnf_client.GROUP, vnf_client.OPTIONS),)
 PUBLISHER = ((publisher.GROUP, publisher.OPTIONS),
+             (bitcoin.GROUP, bitcoin.OPTIONS),
              (publisher.LEDGER_GROUP, publisher.LEDGER_OPTIONS))
 VALIDATOR = ((validator.GROUP, validator.OPTIONS),
+             (bitcoin.GROUP, bitcoin.OPTIONS),
              (publisher.LEDGER_GROUP, publisher.LEDGER_OPTIONS))
 TENANT_CLIENT = ((tenant_client.GROUP, tenant_client.OPTIONS),)
 

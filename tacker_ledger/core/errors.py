@@ -174,6 +174,11 @@ class FederationConflict(ConflictError):
     code = 'federation-conflict'
 
 
+class AnchorConflict(ConflictError):
+    """Another transaction has spent what this anchor would spend."""
+    code = 'anchor-conflict'
+
+
 class AdmissionError(LedgerError):
     """The door did not let a request through."""
     http_status = 403

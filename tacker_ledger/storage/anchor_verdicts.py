@@ -167,3 +167,14 @@ class Verdicts:
             for row in connection.execute(query):
                 newest[row.writer] = anchors.Checkpoint(**row._mapping)
         return list(newest.values())
+
+    def log_ids(self, path: str) -> list[bytes]:
+        """Return every log that was anchored from a path of this host."""
+        c, a, leaf = models.checkpoints, models.anchors, models.leaves
+        query = sa.select(c.c.log_id).distinct().join(
+            leaf, leaf.c.checkpoint_id == c.c.id).join(
+                a, a.c.id == leaf.c.anchor_id).where(
+                    c.c.path == path, a.c.driver != anchors.REMOTE,
+                    a.c.state.in_((models.CONFIRMED, models.FINAL)))
+        with self._database.begin() as connection:
+            return list(connection.execute(query).scalars())

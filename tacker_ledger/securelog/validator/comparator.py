@@ -9,6 +9,7 @@ what was altered and where.  Each reading is decided once.
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 from typing import Any
@@ -47,6 +48,10 @@ class _LogState:
     log_file: str
     hashes: dict[tuple[bytes, int, int], bytes]
     found: list[findings.Finding] | None = None
+
+    def has(self, log_id: bytes) -> bool:
+        """Return whether a checkpoint of a log is in these files."""
+        return any(key[0] == log_id for key in self.hashes)
 
 
 class Comparator:
@@ -101,15 +106,32 @@ class Comparator:
         problem = reading.problem or self._root_problem(
             sent, reading.root, carried)
         decided: list[anchor_verdicts.Verdict] = []
-        logs = dict.fromkeys((one.log_id, one.path) for one in carried)
-        for log_id, path in logs:
-            state = _log_of(states, log_id, path)
-            if state is None:
-                continue  # another host's, whose validator decides
+        for log_id, state in self._logs(carried, states):
             decided += self._about_log(
-                sent, reading, state, problem,
+                sent, reading, state, problem, log_id,
                 [one for one in carried if one.log_id == log_id])
         return decided
+
+    def _logs(self, carried: Sequence[anchors.Checkpoint],
+              states: Sequence[_LogState]
+              ) -> Iterator[tuple[bytes, _LogState]]:
+        """Yield what to decide about: what is anchored now or was before.
+
+        A log that is cut, or replaced by another one, may never be
+        anchored again.
+        """
+        seen = set()
+        for one in carried:
+            state = _log_of(states, one.log_id, one.path)
+            # another host's: its validator decides
+            if state is not None and one.log_id not in seen:
+                seen.add(one.log_id)
+                yield one.log_id, state
+        for state in states:
+            for log_id in self._verdicts.log_ids(state.log_file):
+                if log_id not in seen:
+                    seen.add(log_id)
+                    yield log_id, state
 
     def _root_problem(self, sent: anchors.Sent, root: bytes | None,
                       carried: Sequence[anchors.Checkpoint]) -> str:
@@ -124,12 +146,18 @@ class Comparator:
 
     def _about_log(self, sent: anchors.Sent,
                    reading: anchor_verdicts.Reading, state: _LogState,
-                   problem: str, mine: Sequence[anchors.Checkpoint]
+                   problem: str, log_id: bytes,
+                   mine: Sequence[anchors.Checkpoint]
                    ) -> list[anchor_verdicts.Verdict]:
         """Return a verdict per session that has one."""
         about = {one.writer: one
-                 for one in self._verdicts.anchored(mine[0].log_id)}
+                 for one in self._verdicts.anchored(log_id)}
         about.update((one.writer, one) for one in mine)
+        if not state.has(log_id):
+            # all of it is gone, whatever stands there in its place
+            return [self._verdict(sent, reading, state, log_id, one.writer,
+                                  one, client.MISSING, problem, ())
+                    for one in about.values()]
         if state.found is None:
             state.found = self._check(state.log_file,
                                       list(about.values()))
@@ -146,18 +174,17 @@ class Comparator:
                 continue  # was told when it was anchored
             shown = [one for one in alarms
                      if one.writer in (writer, None)]
-            decided.append(anchor_verdicts.Verdict(
-                mine[0].log_id, writer, word, self._message(
-                    sent, reading, state, mine[0].log_id, writer,
-                    checkpoint, word, problem, shown)))
+            decided.append(self._verdict(
+                sent, reading, state, log_id, writer, checkpoint, word,
+                problem, shown))
         return decided
 
-    def _message(self, sent: anchors.Sent, reading: anchor_verdicts.Reading,
+    def _verdict(self, sent: anchors.Sent, reading: anchor_verdicts.Reading,
                  state: _LogState, log_id: bytes, writer: int,
                  checkpoint: anchors.Checkpoint | None, word: str,
                  problem: str, shown: Iterable[findings.Finding]
-                 ) -> dict[str, Any]:
-        return {
+                 ) -> anchor_verdicts.Verdict:
+        message: dict[str, Any] = {
             'verdict': word, 'log': state.log_file, 'log_id': log_id.hex(),
             'writer': writer,
             'number': None if checkpoint is None else checkpoint.number,
@@ -167,6 +194,7 @@ class Comparator:
             'height': reading.height, 'problem': problem,
             'evidence': self._readers[sent.driver].is_evidence,
             'findings': [one.to_dict() for one in shown][:_SHOWN_MAX_COUNT]}
+        return anchor_verdicts.Verdict(log_id, writer, word, message)
 
 
 def _word(checkpoint: anchors.Checkpoint | None, state: _LogState,
@@ -208,7 +236,7 @@ def _log_of(states: Iterable[_LogState], log_id: bytes, path: str
     """Return the log that an id, or else a path, stands for."""
     by_path = None
     for state in states:
-        if any(key[0] == log_id for key in state.hashes):
+        if state.has(log_id):
             return state
         if state.log_file == path:
             by_path = state
