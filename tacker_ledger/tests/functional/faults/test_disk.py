@@ -1,53 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """S19: a node whose disk is full reads on, votes no more, and comes back."""
 
-import contextlib
 import os
 import subprocess
 
 from tacker_ledger.node import query
 from tacker_ledger.tests import base
 from tacker_ledger.tests.functional import authors
+from tacker_ledger.tests.functional.faults import devices
 from tacker_ledger.tests.functional import federation
 
-MIB = 1024 * 1024
 #: The mapped array takes 64 of them.
 DISK_MIB = 104
 
 
-class SmallDisk:
-    """A tmpfs of its own for one directory."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ['mount', '-t', 'tmpfs', '-o', f'size={DISK_MIB}m,mode=700',
-             'tacker-ledger-test', str(directory)], check=True,
-            capture_output=True, text=True)
-
-    @property
-    def ballast(self):
-        return self.directory / 'ballast'
-
-    def fill(self):
-        """Leave no room at all."""
-        with open(self.ballast, 'ab', buffering=0) as file:
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(bytes(4096))
-
-    def free(self):
-        """Give the room back."""
-        self.ballast.unlink()
-
-    def close(self):
-        subprocess.run(['umount', '-l', str(self.directory)], check=False,
-                       capture_output=True)
-
-
-class TestFullDisk(base.TestCase):
-    """Four nodes; the disk of one of them is full for a while."""
+class DiskCase(base.TestCase):
+    """Four nodes; one of them has a disk of its own."""
 
     TIMEOUT_SCALE = 4
 
@@ -59,9 +27,9 @@ class TestFullDisk(base.TestCase):
                                              start=False)
         self.addCleanup(self.members.close)
         try:
-            self.disk = SmallDisk(self.members.data(3))
+            self.disk = self.make_disk(self.members.data(3))
         except (OSError, subprocess.CalledProcessError) as error:
-            self.skip_missing('tmpfs', str(error))
+            self.skip_missing(self.PART, str(error))
         self.addCleanup(self.disk.close)
         self.members.start_all()
         self.author = authors.Author(self.members.h)
@@ -84,15 +52,9 @@ class TestFullDisk(base.TestCase):
                 60.0, f'node {index} has the transaction')
         return one
 
-    def test_s19_a_full_disk(self):
-        """S19: stops voting, reads on, refuses writes, recovers."""
+    def reads_only(self, known):
+        """Node 3 has noticed: it votes no more, and reads on."""
         members = self.members
-        before = self.commit(range(4))
-        instance = members.status(3)['instance']
-        pid = members.pid(3)
-        self.disk.fill()
-        # the others go on
-        more = [self.commit(range(3)) for _ in range(3)]
         members.wait_until(
             lambda: 'storage-failed' in members.status(3)['reason'], 60.0,
             'node 3 has noticed')
@@ -100,20 +62,21 @@ class TestFullDisk(base.TestCase):
         self.assertFalse(status['voting'])
         self.assertFalse(status['healthy'])
         # it reads on, and refuses what it would have to store
-        reader = self.reader(3)
-        self.assertEqual(before.transaction.raw,
-                         reader.transaction(before.txid)[2])
+        self.assertEqual(known.transaction.raw,
+                         self.reader(3).transaction(known.txid)[2])
         refused, = members.submit(3, self.author.template().submission)
         self.assertEqual('storage-failed', refused.code)
         self.assertTrue(members.running(3))
-        # with room it comes back, as a new instance of the same process
-        self.disk.free()
+
+    def comes_back(self, instance, pid, known):
+        """Node 3 is whole again, as a new instance of the same process."""
+        members = self.members
         members.wait_until(
             lambda: self.is_back(instance), 60.0, 'node 3 is back')
         self.assertEqual(pid, members.pid(3))
         after = self.commit(range(4))
         reader = self.reader(3)
-        for one in (before, *more, after):
+        for one in (*known, after):
             self.assertEqual(one.transaction.raw,
                              reader.transaction(one.txid)[2])
         log = members.log(3)
@@ -130,6 +93,28 @@ class TestFullDisk(base.TestCase):
             return False
         return status['voting'] and status['instance'] != instance
 
+
+class TestFullDisk(DiskCase):
+    """The disk of one of them is full for a while."""
+
+    PART = 'tmpfs'
+
+    def make_disk(self, directory):
+        return devices.SmallDisk(directory, DISK_MIB)
+
+    def test_s19_a_full_disk(self):
+        """S19: stops voting, reads on, refuses writes, recovers."""
+        members = self.members
+        before = self.commit(range(4))
+        instance = members.status(3)['instance']
+        pid = members.pid(3)
+        self.disk.fill()
+        # the others go on
+        more = [self.commit(range(3)) for _ in range(3)]
+        self.reads_only(before)
+        self.disk.free()
+        self.comes_back(instance, pid, (before, *more))
+
     def test_s19_no_room_at_the_start(self):
         """S19: a node that finds no room says so and ends."""
         self.members.stop(3)
@@ -140,3 +125,35 @@ class TestFullDisk(base.TestCase):
         self.disk.free()
         self.members.start(3)
         self.commit(range(4))
+
+
+class TestFailingDevice(DiskCase):
+    """The device below one of them loses what it was given."""
+
+    PART = 'loop device'
+
+    def make_disk(self, directory):
+        return devices.FailingDevice(directory)
+
+    def test_s19_an_fsync_that_fails(self):
+        """S19: it trusts no page of its cache, and recovers."""
+        members = self.members
+        before = self.commit(range(4))
+        instance = members.status(3)['instance']
+        pid = members.pid(3)
+        self.disk.fail()
+        more = []
+
+        def noticed():
+            # until its files need blocks they never had
+            more.append(self.commit(range(3)))
+            return not members.status(3)['voting']
+        members.wait_until(noticed, 60.0, 'node 3 votes no more')
+        self.reads_only(before)
+        more.append(self.commit(range(3)))
+        self.disk.mend()
+        self.comes_back(instance, pid, (before, *more))
+        # what it has now is on the device, not in the cache alone
+        result = members.manage('chain', 'verify', str(members.data(3)),
+                                '--federation', str(members.genesis_file))
+        self.assertIn(' transactions', result.stdout)
