@@ -22,6 +22,10 @@ PUBLISH_SECONDS = 0.3
 START_SECONDS = 60
 START_BYTES = 300_000_000
 TRANSACTION_SECONDS = 150e-6
+LOG_RATIO = 1.15
+LOG_HOLD_SECONDS = 0.005
+LOG_LINES_PER_SECOND = {False: 600_000, True: 400_000}
+LOG_TWO_CORES = 1.7
 _TARGET_TRANSACTIONS = 1_000_000
 
 
@@ -49,7 +53,7 @@ def rows(found: Data) -> list[Row]:
     made: list[Row] = []
     makers: tuple[tuple[str, Callable[[Data], Iterator[Row]]], ...] = (
         ('consensus', _consensus), ('writes', _writes), ('reads', _reads),
-        ('publish-to-apply', _publish), ('startup', _startup))
+        ('publish-to-apply', _publish), ('startup', _startup), ('log', _log))
     for name, maker in makers:
         if name in found:
             made += maker(found)
@@ -168,6 +172,38 @@ def _startup(found: Data) -> Iterator[Row]:
                   f'{costs[first] * 1e6:.0f} to {costs[last] * 1e6:.0f} us: '
                   f'x {growth:.2f}', f'x <= {bound:.2f}, as log n',
                   growth <= bound if judged else None)
+
+
+def _log(found: Data) -> Iterator[Row]:
+    one = found['log']['writing']
+    quick = found['quick']
+    yield Row('CPU of a log line, secure in place of stock',
+              f'{one["ratio"]:.3f} ({one["secure"] * 1e6:.1f} / '
+              f'{one["stock"] * 1e6:.1f} us)', f'<= {LOG_RATIO}',
+              None if quick else one['ratio'] <= LOG_RATIO)
+    yield Row('CPU of a log line, secure beside stock',
+              f'{one["ratio_both"]:.3f} ({one["both"] * 1e6:.1f} us)',
+              'told', None)
+    held = one['hold_seconds'][1]
+    yield Row('a log line holds its service, p99.9',
+              f'{held * 1e3:.2f} ms (longest '
+              f'{one["hold_seconds"][2] * 1e3:.1f})',
+              f'<= {LOG_HOLD_SECONDS * 1e3:.0f} ms on a fast disk',
+              None if quick else held <= LOG_HOLD_SECONDS)
+    rates = {(each['auditor'], each['jobs']): each['per_second']
+             for each in found['log']['verifying']}
+    for auditor, target in LOG_LINES_PER_SECOND.items():
+        who = 'with the auditor\'s key' if auditor else 'public'
+        alone = rates[auditor, 1]
+        yield Row(f'verification of a log, {who}, one core',
+                  f'{alone:.0f} lines/s', f'>= {target}/s',
+                  None if quick else alone >= target)
+        if (auditor, 2) in rates:
+            gain = rates[auditor, 2] / alone
+            yield Row(f'verification of a log, {who}, two cores',
+                      f'{rates[auditor, 2]:.0f} lines/s = x{gain:.2f}',
+                      f'>= x{LOG_TWO_CORES}',
+                      None if quick else gain >= LOG_TWO_CORES)
 
 
 def text(made: list[Row]) -> str:

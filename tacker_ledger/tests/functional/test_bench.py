@@ -38,7 +38,8 @@ class TestBench(base.TestCase):
     def test_everything_asked_for_was_measured(self):
         self.assertEqual(
             {'machine', 'options', 'quick', 'limit', 'reads', 'writes',
-             'consensus', 'publish-to-apply', 'startup'}, set(self.found))
+             'consensus', 'publish-to-apply', 'startup', 'log'},
+            set(self.found))
         self.assertTrue(self.found['quick'])
         limit = self.found['limit']
         self.assertGreater(limit['verify'], 0)

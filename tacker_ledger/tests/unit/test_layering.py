@@ -47,7 +47,8 @@ MAY_IMPORT = {
     'tacker_driver': ('tenant_client', 'securelog.client', 'messaging',
                       'core', 'conf'),
     # plays the clients of nodes that it starts, and makes their chains
-    'bench': ('core', 'conf', 'storage', 'transport', 'node', 'version'),
+    'bench': ('core', 'conf', 'storage', 'transport', 'node', 'securelog',
+              'version'),
     'cmd': ('core', 'conf', 'policies', 'storage', 'keystore', 'transport',
             'bitcoin', 'messaging', 'node', 'vnf_client', 'tenant_client',
             'securelog', 'api', 'osc', 'horizon', 'tacker_driver', 'bench'),
