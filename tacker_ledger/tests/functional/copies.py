@@ -33,14 +33,17 @@ _POLL_SECONDS = 0.01
 
 def snapshot(members: federation.Federation, index: int,
              name: str = 'snapshot') -> pathlib.Path:
-    """Copy the data directory of a running node as of one moment."""
+    """Copy the data directory of a node as of one moment."""
     target = members.home(index) / name
-    members.pause(index)
+    runs = members.running(index)
+    if runs:
+        members.pause(index)
     try:
         subprocess.run(['cp', '-a', str(members.data(index)), str(target)],
                        check=True)
     finally:
-        members.resume(index)
+        if runs:
+            members.resume(index)
     return target
 
 

@@ -34,6 +34,12 @@ class DoubtCase(base.TestCase):
             lambda: self.members.status(index)['voting'],
             federation.START_SECONDS, f'node {index} votes')
 
+    def dialler(self):
+        """Return the member that dials all others, as its copy will."""
+        found = self.members.genesis.members
+        return min(range(self.NODES),
+                   key=lambda index: found[index].node_key.signing)
+
     def wait_relied(self, witness, index, head, *by):
         """Wait until nodes can show votes that a copy of a member lacks.
 
@@ -125,11 +131,6 @@ class TestStaleStore(DoubtCase):
 class TestTwoCopies(DoubtCase):
     """A copy of a running member is started beside it."""
 
-    def dialler(self):
-        """Return the member that dials all others, as its copy will."""
-        found = self.members.genesis.members
-        return min(range(4), key=lambda index: found[index].node_key.signing)
-
     def test_s17_a_copy_in_doubt_gives_way(self):
         """It may be linked first, but who claims the identity is held."""
         members = self.members
@@ -220,6 +221,63 @@ class TestTwoCopies(DoubtCase):
             self.wait_voting(own)
             members.wait_height(at + 4)
         witness.assert_no_second_vote()
+
+
+class TestTwoCopiesOfFive(DoubtCase):
+    """A quorum goes on without the member whose copies quarrel."""
+
+    NODES = 5
+
+    def test_s17_two_copies_that_start_together(self):
+        """One of them votes, and the other one once that is gone."""
+        members = self.members
+        own = self.dialler()
+        others = sorted(set(range(self.NODES)) - {own})
+        with copies.Witness(members) as witness:
+            self.commit(own)
+            members.stop(own)
+            copy = copies.Copy(members, own, copies.snapshot(members, own))
+            self.addCleanup(copy.kill)
+            witness.watch(copy.data)
+            members.spawn(own)
+            copy.start()
+            both = {'original': lambda: self.status_or_none(own),
+                    'copy': copy.status}
+            members.wait_until(lambda: self.one_votes(both),
+                               what='one of two votes')
+            winner = next(name for name, status in both.items()
+                          if status()['voting'])
+            loser, = set(both) - {winner}
+            # its vote is needed, and it is there
+            members.kill(others[-1])
+            at = self.height(others[0])
+            members.wait_height(at + 3, others[:-1])
+            self.assertTrue(both[winner]()['voting'])
+            self.assertFalse(both[loser]()['voting'])
+            members.start(others[-1])
+            self.wait_voting(others[-1])
+            # the other one follows, in doubt until it may know all
+            if winner == 'copy':
+                copy.kill()
+            else:
+                members.kill(own)
+            members.wait_until(lambda: both[loser]()['voting'],
+                               what='the other one votes')
+            members.wait_height(self.height(others[0]) + 2, others)
+        witness.assert_no_second_vote()
+
+    def status_or_none(self, index):
+        """Return the status of a node, None while it starts."""
+        if not (self.members.data(index) / 'node.sock').exists():
+            return None
+        return self.members.status(index)
+
+    def one_votes(self, both):
+        """Return whether one votes and the other one knows of it."""
+        found = [status() for status in both.values()]
+        return None not in found and sorted(
+            one['voting'] for one in found) == [False, True] and any(
+            'another process' in one['not_voting'] for one in found)
 
 
 class TestTwoMembers(DoubtCase):
