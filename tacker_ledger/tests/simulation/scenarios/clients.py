@@ -261,7 +261,9 @@ def client_of_members_that_withhold(run: Run) -> None:
     wanted = world.transactions(4)
     _served(run, client, wanted, 2 * run.n)
     found = {why for index, why in client.refused if index in silent}
-    run.expect('timeout' in found and found <= {'timeout', *_HONEST},
+    # where frames get lost, everybody may be late for a while
+    run.expect('timeout' in found and found <= {'timeout', 'stale-head',
+                                                *_HONEST},
                f'they time out: {client.refused}')
     # Everybody gets it once more, and still it is committed once.
     for one in world.members:
