@@ -53,6 +53,9 @@ def make_parser() -> argparse.ArgumentParser:
         'verify', help='recompute a log and name what was done to it')
     _add_log(verify)
     _add_verification(verify)
+    verify.add_argument('--state', metavar='STATE',
+                        help='go on where the verification that wrote this '
+                        'file ended; keep it where the host cannot write')
     verify.add_argument('--json', action='store_true',
                         help='print the report as JSON')
     verify.set_defaults(run=_verify)
@@ -172,7 +175,8 @@ def _verified(arguments: argparse.Namespace, log: verification.Log
     with progress.bar(log.bytes, 'B') as advance:
         return verification.verify_log(
             log, arguments.keys, trusted, arguments.jobs,
-            not arguments.public, advance)
+            not arguments.public, advance,
+            getattr(arguments, 'state', None))
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from tacker_ledger.core.securelog import sessions
 from tacker_ledger.core.securelog import verify
 from tacker_ledger.keystore import file as file_keystore
 from tacker_ledger.securelog import keys
+from tacker_ledger.securelog import positions
 from tacker_ledger.securelog import segments
 
 MANIFEST = '.manifest'
@@ -244,8 +245,8 @@ class _Processes:
 
 def verify_log(log: Log, directory: str, trusted: Trusted | None = None,
                jobs: int = 1, auditor: bool = True,
-               advance: Callable[[int], None] | None = None
-               ) -> sessions.Report:
+               advance: Callable[[int], None] | None = None,
+               state: str | None = None) -> sessions.Report:
     """Verify a log in one pass.
 
     :param directory: of the keys
@@ -253,6 +254,8 @@ def verify_log(log: Log, directory: str, trusted: Trusted | None = None,
     :param jobs: processes that verify
     :param auditor: use the auditor's key if it lies in ``directory``
     :param advance: told how many bytes have been read in all
+    :param state: file that holds how far an earlier verification came, and
+        will hold how far this one came; believed, so kept by the verifier
     """
     redacted, damaged = _records(log.aside(REDACTIONS),
                                  redaction.Redaction.from_line)
@@ -267,19 +270,30 @@ def verify_log(log: Log, directory: str, trusted: Trusted | None = None,
                 for one in redacted)
     _note(verifier, log.aside(REDACTIONS), damaged, false)
     _note(verifier, log.aside(RETENTION), damaged_too, 0)
+    begin = (positions.Places() if state is None
+             else positions.load(state, log.files, verifier, context))
     workers: _Here | _Processes = _Here(context)
     if jobs > 1:
         workers = _Processes(jobs, directory, trusted or {}, redacted,
                              auditor)
     try:
-        for made in _read(log, verifier, advance):
+        for made in _read(log, verifier, advance, begin):
             for outcome in workers.outcomes(made):
                 verifier.absorb(outcome)
         for outcome in workers.rest():
             verifier.absorb(outcome)
+        position = None if state is None else verifier.position()
+        for outcome in workers.outcomes(verifier.finish()):
+            verifier.absorb(outcome)
+        for outcome in workers.rest():
+            verifier.absorb(outcome)
     finally:
         workers.close()
-    return verifier.report()
+    report = verifier.report()
+    if (state is not None and position is not None and report.verdict
+            in (findings.Verdict.INTACT, findings.Verdict.UNDECIDABLE)):
+        positions.save(state, position)
+    return report
 
 
 def _note(verifier: verify.Verifier, path: pathlib.Path,
@@ -296,17 +310,19 @@ def _note(verifier: verify.Verifier, path: pathlib.Path,
 
 
 def _read(log: Log, verifier: verify.Verifier,
-          advance: Callable[[int], None] | None
+          advance: Callable[[int], None] | None, begin: positions.Places
           ) -> Iterator[list[runs.Run]]:
     """Feed all segments to a verifier; yield the runs it makes."""
     done = 0
     for path in log.files:
-        verifier.begin(str(path))
+        offset, line = begin.of(path)
+        done += offset
+        verifier.begin(str(path), offset, line)
         with open(path, 'rb') as file:
+            file.seek(offset)
             while data := file.read(_READ_BYTES):
                 yield verifier.feed(data)
                 done += len(data)
                 if advance is not None:
                     advance(done)
         yield verifier.end()
-    yield verifier.finish()

@@ -61,6 +61,8 @@ class Kind(enum.Enum):
     UNREADABLE = ('unreadable', Verdict.UNREADABLE)
     #: Lines newer than the newest trusted checkpoint, which stands there.
     OPEN_TAIL = ('open-tail', Verdict.INTACT)
+    #: What an earlier verification had read is not there as it was.
+    REREAD = ('reread', Verdict.INTACT)
     #: Under a signed record; not an alteration.
     REDACTED = ('redacted', Verdict.INTACT)
     #: Under a signed record; not an alteration.

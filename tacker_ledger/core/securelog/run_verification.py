@@ -62,10 +62,13 @@ class _Verification:
         if start is None:
             return
         self._sealed = self._unsealer.open(start)
-        if self._sealed is None and isinstance(start, records.Opening):
-            self._unsealer = None
-            self._add(Kind.UNREADABLE, 'the session was sealed for another '
-                      'auditor\'s key than the one given', 0, None, 0)
+        if self._sealed is None:
+            if isinstance(start, records.Opening):
+                self._unsealer = None
+            self._add(Kind.UNREADABLE, 'what is sealed here does not open '
+                      'with the auditor\'s key that was given',
+                      unsealing.sequence_of(start), None,
+                      unsealing.number_of(start))
 
     def result(self) -> runs.Outcome:
         for piece in self._run.pieces:

@@ -50,11 +50,13 @@ class Piece:
 
     :param line: number of the first one, from 1
     :param data: each with its line feed
+    :param offset: of the first one, in bytes
     """
 
     file: str
     line: int
     data: bytes
+    offset: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

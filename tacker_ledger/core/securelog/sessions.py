@@ -6,6 +6,7 @@ tells what its session found of the one before in the same file; trusted
 checkpoints, which an anchor or a collector holds; signed retention records.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import hmac
@@ -15,6 +16,7 @@ from tacker_ledger.core import errors
 from tacker_ledger.core.securelog import findings
 from tacker_ledger.core.securelog import leaf
 from tacker_ledger.core.securelog import records
+from tacker_ledger.core.securelog import resumption
 from tacker_ledger.core.securelog import retention as retention_module
 from tacker_ledger.core.securelog import runs
 
@@ -22,6 +24,8 @@ Kind = findings.Kind
 
 #: Findings kept; more of them say no more.
 _FINDINGS_MAX_COUNT = 10_000
+#: What findings call the manifest.
+_MANIFEST = 'manifest'
 #: In place of a boot id: this session was made at once from a whole file
 #: and ends with a clean close, so one without is cut.
 SEALED_BOOT_ID = b'\xff' * 16
@@ -94,6 +98,8 @@ class Sessions:
         self._lines = 0
         self._checkpoints = 0
         self.log_id: bytes | None = None
+        #: writer -> a sequence that was there once
+        self._expected: dict[int, int] = {}
         self._stand_ins: dict[int, retention_module.StandIn] = {}
         for one in retentions:
             self._read_retention(one)
@@ -147,7 +153,7 @@ class Sessions:
                     Kind.DELETED if opening.writer > last + 1
                     else Kind.REORDERED, 'this record does not continue the '
                     'one before it', opening.writer, number)
-            self._check_opening(opening, 'manifest', number)
+            self._check_opening(opening, _MANIFEST, number)
             digest = records.record_digest(opening.to_bytes())
             last = opening.writer
             self._manifest[opening.writer] = opening
@@ -157,7 +163,7 @@ class Sessions:
 
     def _in_manifest(self, kind: Kind, detail: str, writer: int | None,
                      line: int) -> None:
-        self.add(findings.Finding(kind, detail, writer, 0, 'manifest', line))
+        self.add(findings.Finding(kind, detail, writer, 0, _MANIFEST, line))
 
     def _check_opening(self, opening: records.Opening, file: str, line: int
                        ) -> None:
@@ -227,6 +233,34 @@ class Sessions:
             session.tail = outcome.tail
             session.last = outcome.tail.last or session.last
 
+    # From one verification to the next
+
+    def memory(self) -> resumption.Memory:
+        """Return what the runs so far gave."""
+        return resumption.Memory(
+            self._lines, self._checkpoints, tuple(sorted(self._confirmed)),
+            tuple(one for one in self._found if one.file != _MANIFEST),
+            tuple(resumption.Seen(
+                writer, one.opening, one.file, one.line, one.last,
+                one.checkpoint, one.tail)
+                for writer, one in sorted(self._sessions.items())))
+
+    def remember(self, log_id: bytes, memory: resumption.Memory) -> None:
+        """Take what an earlier verification gave."""
+        self.log_id = self.log_id or log_id
+        self._lines, self._checkpoints = memory.lines, memory.checkpoints
+        self._confirmed.update(memory.confirmed)
+        for finding in memory.findings:
+            self.add(finding)
+        for one in memory.sessions:
+            self._sessions[one.writer] = Session(
+                one.opening, one.file, one.line, one.last, one.checkpoint,
+                one.tail)
+
+    def expect(self, last: Mapping[int, int]) -> None:
+        """Take sequences that an earlier verification has seen."""
+        self._expected.update(last)
+
     # At the end
 
     def report(self) -> Report:
@@ -238,6 +272,7 @@ class Sessions:
         self._look_at_witnesses()
         self._look_at_ends()
         self._look_at_trusted()
+        self._look_at_expected()
         found = tuple(_joined(self._found))
         return Report(findings.verdict(found), found, self.log_id,
                       self._lines, self._checkpoints, len(self._sessions))
@@ -310,11 +345,13 @@ class Sessions:
             if before is None or session is None or session.last is None:
                 continue
             found = before.found[0] if before.found is not None else -1
-            if before.known is not None and before.known[0] > found:
+            sequence, chained = session.last
+            # Not compared with what was found: a file that was rotated
+            # while the service was down is not found, and is here.
+            if before.known is not None and before.known[0] > sequence:
                 self._cut(session, before.writer, before.known[0],
                           'a restart found less than the session had sealed')
-            sequence, chained = session.last
-            if sequence < found:
+            elif sequence < found:
                 self._cut(session, before.writer, found,
                           'the session after it found records that are not '
                           'there')
@@ -400,6 +437,21 @@ class Sessions:
                     Kind.SESSION_MISSING, 'an anchor or a collector holds a '
                     'checkpoint of this session; none of its records is '
                     'there', writer, sequence))
+
+    def _look_at_expected(self) -> None:
+        """Compare with what an earlier verification has seen."""
+        for writer, sequence in sorted(self._expected.items()):
+            session = self._sessions.get(writer)
+            kept = self._stand_ins.get(writer)
+            if kept is not None and kept.checkpoint.sequence >= sequence:
+                continue
+            if session is None:
+                self.add(findings.Finding(
+                    Kind.SESSION_MISSING, 'an earlier verification saw '
+                    'records of this session', writer, 0))
+            elif session.last is None or session.last[0] < sequence:
+                self._cut(session, writer, sequence, 'an earlier '
+                          'verification saw records that are not there')
 
     def _contradicted(self, writer: int, sequence: int) -> None:
         if any(one.kind is Kind.CONTRADICTED and one.writer == writer

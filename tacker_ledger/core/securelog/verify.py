@@ -23,6 +23,7 @@ from tacker_ledger.core import errors
 from tacker_ledger.core import limits
 from tacker_ledger.core.securelog import findings
 from tacker_ledger.core.securelog import records
+from tacker_ledger.core.securelog import resumption
 from tacker_ledger.core.securelog import retention as retention_module
 from tacker_ledger.core.securelog import run_verification
 from tacker_ledger.core.securelog import runs
@@ -62,6 +63,8 @@ class _Open:
     writer: int
     start: unsealing.Sealing | None
     secret: unsealing.State | None
+    #: the record whose wrap is in force, followed for an auditor alone
+    agreement: unsealing.Sealing | None = None
     pieces: list[runs.Piece] = dataclasses.field(default_factory=list)
     size: int = 0
 
@@ -87,21 +90,28 @@ class Verifier:
         self._current: _Open | None = None
         self._file = ''
         self._line = 1
+        self._offset = 0
+        #: name -> (offset, line) up to where a segment was read
+        self._read: dict[str, tuple[int, int]] = {}
         self._rest = b''
         self._overlong = False
-        #: torn lines of this file that no piece counts
+        #: bytes of a torn line that no piece holds
         self._skipped = 0
 
     def note(self, finding: findings.Finding) -> None:
         """Take a finding of the caller's, about files beside the log."""
         self._sessions.add(finding)
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, offset: int = 0, line: int = 1) -> None:
         """Begin a segment.
 
         :param name: what findings call it
+        :param offset: of the first byte that is fed, if an earlier
+            verification is resumed; the beginning of a line
+        :param line: its number
         """
-        self._file, self._line, self._rest = name, 1, b''
+        self._file, self._line, self._rest = name, line, b''
+        self._offset = offset
         self._current, self._overlong = None, False
 
     def feed(self, data: bytes) -> list[runs.Run]:
@@ -122,6 +132,7 @@ class Verifier:
     def end(self) -> list[runs.Run]:
         """End the segment; return runs to verify."""
         made: list[runs.Run] = []
+        self._read[self._file] = (self._offset, self._line)
         if self._rest:
             self._torn(len(self._rest), self._line)
             self._rest = b''
@@ -139,6 +150,45 @@ class Verifier:
         """Take what the verification of a run gave, in order."""
         self._sessions.absorb(outcome)
 
+    def position(self) -> resumption.Position:
+        """Return where a later verification may go on.
+
+        To be asked once all segments were read and all outcomes so far are
+        in, and before :meth:`finish`.
+        """
+        read = dict(self._read)
+        for one in self._open.values():
+            for piece in reversed(one.pieces):
+                known = read.get(piece.file)
+                if known is None or piece.offset <= known[0]:
+                    read[piece.file] = (piece.offset, piece.line)
+        return resumption.Position(
+            self._sessions.log_id or b'',
+            tuple(resumption.File(name, *place)
+                  for name, place in sorted(read.items())),
+            tuple(resumption.Open(one.writer, one.start, one.agreement)
+                  for one in self._open.values()),
+            self._context.auditor is not None,
+            self._sessions.memory())
+
+    def resume(self, position: resumption.Position) -> None:
+        """Go on where an earlier verification ended, before anything is
+        fed; its findings are taken over.
+        """
+        self._sessions.remember(position.log_id, position.memory)
+        for one in position.open:
+            self._open[one.writer] = _Open(
+                one.writer, one.start,
+                self._secret_of(one.agreement, one.start), one.agreement)
+
+    def expect(self, position: resumption.Position) -> None:
+        """Take what an earlier verification has seen as known to have been
+        there, and verify all the same.
+        """
+        self._sessions.expect({
+            one.writer: one.last[0] for one in position.memory.sessions
+            if one.last is not None})
+
     def report(self) -> sessions_module.Report:
         """Return findings and verdict, once all outcomes are in."""
         return self._sessions.report()
@@ -147,7 +197,8 @@ class Verifier:
 
     def _pass_over(self) -> None:
         """Drop a line longer than any: no memory for it."""
-        self._rest = self._rest[:0]
+        self._offset += len(self._rest)
+        self._rest = b''
         if not self._overlong:
             self._overlong = True
             self._sessions.add(findings.Finding(
@@ -195,13 +246,16 @@ class Verifier:
                     Kind.UNREADABLE, 'no line here is a record of a secure '
                     'log', None, None, self._file, self._line))
                 self._line += _count(data)
+                self._offset += len(data)
                 return
         if opening is not None:
             data = self._without_torn(data, opening)
         if not data:
             return
-        one.pieces.append(runs.Piece(self._file, self._line, data))
+        one.pieces.append(runs.Piece(self._file, self._line, data,
+                                     self._offset))
         one.size += len(data)
+        self._offset += len(data)
         self._line += _count(data)
         if one.size >= RUN_BYTES:
             self._cut(one, self._line, made)
@@ -221,13 +275,14 @@ class Verifier:
         if len(data) - 1 - begin != before.torn_bytes:
             return data
         self._torn(before.torn_bytes, self._line + _count(data) - 1)
-        self._skipped = 1
+        self._skipped = before.torn_bytes + 1
         return data[:begin]
 
     def _begin_session(self, opening: records.Opening,
                        made: list[runs.Run]) -> None:
         """End the session that wrote this file and begin the next."""
-        self._line += self._skipped
+        self._line += 1 if self._skipped else 0
+        self._offset += self._skipped
         self._skipped = 0
         if self._current is not None:
             ended = self._current
@@ -235,7 +290,8 @@ class Verifier:
             made.append(self._emit(ended, True))
         self._sessions.begin(opening, self._file, self._line)
         self._line += 1
-        self._current = _Open(opening.writer, opening, None)
+        self._offset += len(opening.to_line())
+        self._current = _Open(opening.writer, opening, None, opening)
         self._open[opening.writer] = self._current
 
     def _resume(self, data: bytes) -> _Open | None:
@@ -249,7 +305,8 @@ class Verifier:
             return one
         kept = self._sessions.stand_in(writer)
         if kept is not None and kept.checkpoint.sequence < sequence:
-            one = _Open(writer, kept.checkpoint, self._secret_of(kept))
+            one = _Open(writer, kept.checkpoint, self._secret_of(
+                kept.agreement, kept.checkpoint), kept.agreement)
         else:
             self._sessions.headless(writer, sequence, self._file,
                                     self._line, _log_id(data))
@@ -257,15 +314,17 @@ class Verifier:
         self._open[writer] = one
         return one
 
-    def _secret_of(self, kept: retention_module.StandIn
+    def _secret_of(self, agreement: unsealing.Sealing | None,
+                   start: unsealing.Sealing | None
                    ) -> unsealing.State | None:
-        """Return where the auditor's walk stands before a stand-in."""
-        if self._context.auditor is None:
+        """Return where the auditor's walk stands before ``start``."""
+        if (self._context.auditor is None or agreement is None
+                or start is None):
             return None
         walk = unsealing.Unsealer(self._context.auditor,
                                   self._context.provider)
-        if unsealing.number_of(kept.agreement) < kept.checkpoint.number:
-            walk.skip(kept.agreement)
+        if unsealing.number_of(agreement) < unsealing.number_of(start):
+            walk.skip(agreement)
         return walk.state
 
     # Runs
@@ -293,7 +352,8 @@ class Verifier:
         rest = data[end + 1:]
         if rest:
             one.pieces.append(runs.Piece(
-                last.file, line - _count(rest), rest))
+                last.file, line - _count(rest), rest,
+                last.offset + end + 1))
             one.size = len(rest)
 
     def _fits(self, one: _Open, record: records.Checkpoint) -> bool:
@@ -320,6 +380,7 @@ class Verifier:
         last = one.pieces[-1].data
         _, end = seals.find_last_checkpoint(last, len(last))
         for record in wrapped:
+            one.agreement = record
             if last[:end].endswith(record.to_line().rstrip(b'\n')):
                 continue
             walk.skip(record)

@@ -71,6 +71,8 @@ class TestSecurelog(base.TestCase):
                 writer.write(entry.escape(f'line {number}'))
             if close:
                 writer.close()
+            else:
+                writer.abandon()
         return path
 
     def test_keys_are_made_once(self):
@@ -84,8 +86,9 @@ class TestSecurelog(base.TestCase):
         path = self.sealed()
         for more in ((), ('--public',), ('--jobs', '1'), ('--jobs', '3')):
             self.assertEqual(
-                (INTACT, 'intact: 1000 lines, 10 checkpoints, 1 session(s) '
-                         'in 1 file(s)\n'), self.verify(path, *more))
+                (INTACT, ('intact: 1000 lines, 10 checkpoints, '
+                          '1 session(s) in 1 file(s)\n')),
+                self.verify(path, *more))
         # what is shown is what was sealed
         _, out, _ = self.run_command('show', path)
         shown = [line.partition('  ')[2] for line in out.splitlines()]
@@ -169,7 +172,7 @@ class TestSecurelog(base.TestCase):
             (other / 'auditor.key').read_bytes())
         status, out = self.verify(path)
         self.assertEqual(UNREADABLE, status)
-        self.assertIn('another auditor', out)
+        self.assertIn('does not open with the auditor', out)
         self.assertEqual(INTACT, self.verify(path, '--public')[0])
 
     def test_another_signing_key(self):
@@ -249,6 +252,65 @@ class TestSecurelog(base.TestCase):
         path.write_bytes(b''.join(lines))
         pathlib.Path(f'{path}.retention').unlink()
         self.assertEqual(ALTERED, self.verify(path)[0])
+
+    def test_resumed(self):
+        path = self.written(2, close=False)
+        state = self.directory / 'state'
+        status, whole = self.verify(path, '--state', state)
+        self.assertEqual(UNDECIDABLE, status)
+        self.assertEqual((status, whole),
+                         self.verify(path, '--state', state))
+        # more lines, a rotation, and more lines
+        self.written(1)
+        path.rename(f'{path}.1')
+        self.written(1)
+        _, anew = self.verify(path)
+        status, out = self.verify(path, '--state', state)
+        self.assertEqual((UNDECIDABLE, anew.splitlines()[-1]),
+                         (status, out.splitlines()[-1]))
+        # a change in what is new
+        data = path.read_bytes()
+        state_before = state.read_bytes()
+        path.write_bytes(data + b'a line\n')
+        self.assertEqual(ALTERED, self.verify(path, '--state', state)[0])
+        self.assertEqual(state_before, state.read_bytes())
+        # a cut of what was there before, which alone is undecidable
+        path.write_bytes(data)
+        old = pathlib.Path(f'{path}.1')
+        pathlib.Path(f'{path}.manifest').write_bytes(b''.join(
+            pathlib.Path(f'{path}.manifest').read_bytes().splitlines(
+                keepends=True)[:3]))
+        path.unlink()
+        self.assertEqual(UNDECIDABLE, self.verify(old, '--only')[0])
+        status, out = self.verify(path.with_name('service.log.1'),
+                                  '--state', state)
+        self.assertEqual(ALTERED, status)
+        self.assertIn('an earlier verification saw', out)
+
+    def test_resumed_from_any_line_on(self):
+        path = self.written(3)
+        lines = path.read_bytes().splitlines(keepends=True)
+        for more in ((), ('--public',)):
+            state = self.directory / f'state{len(more)}'
+            for count in range(1, len(lines) + 1):
+                path.write_bytes(b''.join(lines[:count]))
+                opened = sum(line.startswith(b'opening ')
+                             for line in lines[:count])
+                self.manifest(path, opened)
+                status, out = self.verify(path, '--state', state, '--jobs',
+                                          '1', *more)
+                self.assertNotIn('reread', out)
+                self.assertIn(status, (INTACT, UNDECIDABLE), out)
+            self.assertEqual(
+                (INTACT, ('intact: 75 lines, 9 checkpoints, 3 session(s) in '
+                          '1 file(s)\n')), (status, out))
+
+    def manifest(self, path: pathlib.Path, count: int) -> None:
+        """Leave that many openings in the manifest."""
+        manifest = pathlib.Path(f'{path}.manifest')
+        if not hasattr(self, 'openings'):
+            self.openings = manifest.read_bytes().splitlines(keepends=True)
+        manifest.write_bytes(b''.join(self.openings[:count]))
 
     def test_kit(self):
         path = self.written()
