@@ -47,14 +47,22 @@ class Node:
                  f'-rpcport={self.port}', '-debuglogfile=0',
                  '-printtoconsole=1', '-fallbackfee=0.00001', *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        if wait:
+            self.wait()
+
+    def wait(self):
+        """Wait until it answers."""
         deadline = time.monotonic() + START_SECONDS
-        while wait:
+        while True:
             try:
                 self.client.call('uptime')
                 return
             except errors.BitcoinFailed as exc:
-                if not exc.passing or time.monotonic() > deadline:
-                    raise
+                if (not exc.passing or time.monotonic() > deadline
+                        or self._process.poll() is not None):
+                    raise AssertionError(
+                        (self._directory / 'log').read_text()[-2000:]
+                    ) from exc
             time.sleep(0.05)
 
     def stop(self):
