@@ -22,8 +22,8 @@ OPTIONS = [
     cfg.StrOpt(
         'first_outpoint', default='',
         help='TXID:0 of the first output that anchors spend, known from '
-             'outside. Empty: the chain of anchors is not required to '
-             'begin anywhere.'),
+             'outside: an anchor that does not lead back to it is none. '
+             'Empty: anchors need not be chained.'),
     cfg.FloatOpt(
         'interval_seconds', default=10.0, min=0.05,
         help='How often the database is looked at for what no message told '

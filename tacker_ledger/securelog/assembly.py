@@ -36,8 +36,8 @@ LOG = logging.getLogger(__name__)
 ANCHORS = 'tacker_ledger.anchors'
 #: Of oslo.db's options, those that make an engine.
 _ENGINE_OPTIONS = (
-    'mysql_sql_mode', 'connection_recycle_time', 'max_pool_size',
-    'max_retries', 'retry_interval', 'max_overflow', 'connection_debug',
+    'sqlite_synchronous', 'mysql_sql_mode', 'connection_recycle_time',
+    'max_pool_size', 'max_retries', 'retry_interval', 'max_overflow', 'connection_debug',
     'connection_trace', 'pool_timeout', 'connection_parameters')
 
 

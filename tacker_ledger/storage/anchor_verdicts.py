@@ -64,6 +64,13 @@ class Verdicts:
             return [anchors.Sent(**row._mapping)
                     for row in connection.execute(query)]
 
+    def raw_of(self, txid: bytes) -> bytes | None:
+        """Return a transaction of an anchor by its id."""
+        t = models.transactions
+        with self._database.begin() as connection:
+            return connection.execute(sa.select(t.c.raw).where(
+                t.c.txid == txid)).scalar_one_or_none()
+
     def add_reading(self, transaction_id: int, block: bytes, height: int,
                     root: bytes | None, problem: str, now_ms: int) -> None:
         """Note a reading, unless another reader has."""

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import functools
 from typing import Any
 
 from oslo_db import exception as db_exc
@@ -29,7 +30,8 @@ def open_engine(connection: str, **options: Any) -> sa.Engine:
         context.configure(connection=connection, **options)
         engine: sa.Engine = context.writer.get_engine()
         if engine.dialect.name == 'sqlite':
-            sa.event.listen(engine, 'connect', _tune_sqlite)
+            sa.event.listen(engine, 'connect', functools.partial(
+                _tune_sqlite, options.get('sqlite_synchronous', True)))
             sa.event.listen(engine, 'begin', _begin_sqlite)
         with engine.connect():
             pass
@@ -67,12 +69,13 @@ def failures(what: str) -> Iterator[None]:
             f'The {what} cannot be used: {brief(error)}') from error
 
 
-def _tune_sqlite(connection: Any, record: Any) -> None:
+def _tune_sqlite(is_durable: bool, connection: Any, record: Any) -> None:
     """Make what is committed durable, and let others wait for a turn."""
     cursor = connection.cursor()
     cursor.execute(f'PRAGMA busy_timeout={_SQLITE_WAIT_MS}')
     cursor.execute('PRAGMA journal_mode=WAL')
-    cursor.execute('PRAGMA synchronous=FULL')
+    cursor.execute(
+        f'PRAGMA synchronous={"FULL" if is_durable else "OFF"}')
     cursor.execute('PRAGMA foreign_keys=ON')
     cursor.close()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an anchor driver does (protocol.md section 9)."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
 from typing import Protocol
@@ -32,6 +33,10 @@ class Replacement:
     fee_satoshi: int
 
 
+#: A txid -> the transaction, as far as the database has it.
+RawOf = Callable[[bytes], bytes | None]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
     """What the validator finds in the chain.
@@ -52,10 +57,12 @@ class ChainReader(Protocol):
     #: False where the chain proves nothing to strangers.
     is_evidence: bool
 
-    def read(self, sent: anchors.Sent) -> Found | None:
+    def read(self, sent: anchors.Sent, raw_of: RawOf) -> Found | None:
         """Return what is in the chain; None if it is not deep enough.
 
         Nothing is believed of ``sent`` but where to look.
+
+        :param raw_of: finds transactions of earlier anchors
         """
 
     def check_root(self, sent: anchors.Sent,

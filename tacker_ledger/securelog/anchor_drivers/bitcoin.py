@@ -17,6 +17,7 @@ from tacker_ledger.bitcoin import rpc
 from tacker_ledger.bitcoin import spender as spender_module
 from tacker_ledger.core import codec
 from tacker_ledger.core import errors
+from tacker_ledger.core.securelog import anchor_chain
 from tacker_ledger.core.securelog import anchor_tree
 from tacker_ledger.core.securelog import leaf
 from tacker_ledger.core.securelog import op_return
@@ -175,17 +176,22 @@ class BitcoinDriver:
 class BitcoinReader:
     """Reads from a Bitcoin node, which need not know the wallet.
 
-    :param conf: with ``[bitcoin]``
+    :param conf: with ``[bitcoin]`` and ``[validator]``
     """
 
     def __init__(self, conf: Any) -> None:
         self._client = rpc.client(conf.bitcoin)
         self._chain = rpc.chain(conf.bitcoin)
+        first = conf.validator.first_outpoint
+        self._first = transaction.Outpoint.parse(first) if first else None
+        #: Outputs of anchors that lead back to the first one.
+        self._linked: set[transaction.Outpoint] = set()
         #: Only where work is spent, and coins have a value.
         self.is_evidence = conf.bitcoin.network == 'main'
         self._final_depth = rpc.final_depth(conf.bitcoin)
 
-    def read(self, sent: anchors.Sent) -> base.Found | None:
+    def read(self, sent: anchors.Sent, raw_of: base.RawOf
+             ) -> base.Found | None:
         """See :meth:`base.ChainReader.read`."""
         self._client.check_chain(self._chain)
         if sent.block is None:
@@ -207,7 +213,32 @@ class BitcoinReader:
             return base.Found(sent.block, header['height'], None, error.code)
         if root != sent.root:
             return base.Found(sent.block, header['height'], None, 'bad-hash')
+        if not self._is_chained(decoded['hex'], raw_of):
+            return base.Found(sent.block, header['height'], None,
+                              anchor_chain.NOT_CHAINED)
         return base.Found(sent.block, header['height'], root)
+
+    def _is_chained(self, raw: str, raw_of: base.RawOf) -> bool:
+        """Return whether an anchor leads back to the first output.
+
+        A transaction's id is its hash, so where the earlier ones come from
+        does not matter.
+        """
+        if self._first is None:
+            return True
+        passed = []
+        spent = transaction.parse(raw).inputs[0]
+        while spent != self._first and spent not in self._linked:
+            found = raw_of(bytes.fromhex(spent.txid))
+            if found is None or spent.index:
+                return False
+            before = transaction.parse(found.hex())
+            if before.txid != spent.txid:
+                return False
+            passed.append(spent)
+            spent = before.inputs[0]
+        self._linked.update(passed)
+        return True
 
     def check_root(self, sent: anchors.Sent,
                    checkpoints: Sequence[anchors.Checkpoint]) -> None:

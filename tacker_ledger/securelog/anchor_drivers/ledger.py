@@ -106,7 +106,8 @@ class LedgerReader:
     def __init__(self, conf: Any) -> None:
         self._link = ledger_link.LedgerLink(conf.anchor_ledger)
 
-    def read(self, sent: anchors.Sent) -> base.Found | None:
+    def read(self, sent: anchors.Sent, raw_of: base.RawOf
+             ) -> base.Found | None:
         """See :meth:`base.ChainReader.read`."""
         try:
             found, block = self._link.transaction(sent.txid)

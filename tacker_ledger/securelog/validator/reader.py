@@ -41,7 +41,8 @@ class Reader:
         """
         for sent in self._verdicts.unread():
             reader = self._readers.get(sent.driver)
-            found = None if reader is None else reader.read(sent)
+            found = None if reader is None else reader.read(
+                sent, self._verdicts.raw_of)
             if found is None:
                 continue
             if found.problem:

@@ -56,7 +56,7 @@ class TestVerdicts(BitcoinCase):
     def test_from_the_log_to_the_client(self):
         self.log.write(25)
         self.services.start('publisher')
-        self.services.start('validator')
+        validator = self.services.start('validator')
         client = self.services.start('watch', '--count', '1',
                                      '--timeout-seconds', '60')
         self.begin_chain()
@@ -70,6 +70,9 @@ class TestVerdicts(BitcoinCase):
         self.assertIn('checkpoint number 2 has been validated', printed)
         self.assertIn('a chain that is not evidence', printed)
         self.assert_proofs()
+        # from here on only what leads back to the first output counts
+        self.assertEqual(0, validator.stop())
+        self.restart_validator(self.services.database.sent()[0].txid)
         # the next one spends the first one's output 0
         self.log.write(10)
         self.wait_anchor()
@@ -80,6 +83,22 @@ class TestVerdicts(BitcoinCase):
         self.assertEqual(
             transaction.Outpoint(first.txid.hex(), 0),
             transaction.parse(second.raw.hex()).inputs[0])
+
+    def restart_validator(self, first):
+        """Start a validator that knows the first output."""
+        return self.services.start('validator', validator={
+            'first_outpoint': f'{first.hex()}:0'})
+
+    def test_an_anchor_of_another_chain_is_none(self):
+        self.log.write(25)
+        self.services.start('publisher')
+        self.restart_validator(b'7' * 32)
+        self.begin_chain()
+        self.wait_anchor()
+        self.node.mine(DEPTH)
+        [message], status = self.services.watch(1)
+        self.assertEqual(('not-anchored', 'not-chained', 5), (
+            message['verdict'], message['problem'], status))
 
     def assert_proofs(self):
         """What lies beside the log proves the checkpoint by itself."""

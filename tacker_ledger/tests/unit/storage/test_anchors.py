@@ -34,7 +34,7 @@ class AnchorsCase(base.TestCase):
 
     def open(self) -> anchors.Anchors:
         """Return one more view of the database."""
-        made = anchors.Anchors(self.url)
+        made = anchors.Anchors(self.url, sqlite_synchronous=False)
         self.addCleanup(made.close)
         return made
 

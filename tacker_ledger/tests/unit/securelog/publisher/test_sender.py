@@ -33,7 +33,7 @@ class SenderCase(base.TestCase):
         self.driver, self.lease, self.sender = self.start('one')
 
     def open(self) -> anchors.Anchors:
-        made = anchors.Anchors(self.url)
+        made = anchors.Anchors(self.url, sqlite_synchronous=False)
         self.addCleanup(made.close)
         return made
 
