@@ -48,7 +48,6 @@ class SecureLogHandler(logging.Handler):
                  checkpoint_lines: int = 100,
                  checkpoint_seconds: float = 60.0, mask: bool = True,
                  mask_patterns: Iterable[str] = ()) -> None:
-        super().__init__()
         if not 0 <= checkpoint_seconds <= _SECONDS_MAX:
             raise errors.BadOption(
                 'checkpoint_seconds lies between 0 and '
@@ -67,6 +66,8 @@ class SecureLogHandler(logging.Handler):
             provider, name=name, block_lines=checkpoint_lines,
             notice=self._notice)
         self._logger.check()
+        # only now: logging closes at its end what began here
+        super().__init__()
         if keys_module.auditor_key_left(keys):
             logger_module.say(
                 f'{os.fspath(keys)}: the auditor\'s private key still lies '

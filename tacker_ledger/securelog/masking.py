@@ -23,6 +23,9 @@ _AUTHORIZATION = re.compile(
     r'(authorization\b[\'"]?\s{0,8}[:=,]\s{0,8}b?[\'"]?\s{0,8}'
     r'(?:basic|bearer|digest|negotiate)\s{1,8})[^\s\'"]{1,8192}',
     re.IGNORECASE)
+_TOKEN = re.compile(
+    r'(x-(?:auth|subject|service|storage)-token[\'"]?\s{0,8}[:=,]\s{0,8}b?'
+    r'[\'"]?\s{0,8})[^\s\'",}]{1,8192}', re.IGNORECASE)
 
 
 class Masker:
@@ -46,6 +49,8 @@ class Masker:
             text = _URL.sub(rf'\1{MASK}\2', text)
         if 'uthorization' in text or 'UTHORIZATION' in text:
             text = _AUTHORIZATION.sub(rf'\1{MASK}', text)
+        if '-Token' in text or '-token' in text or '-TOKEN' in text:
+            text = _TOKEN.sub(rf'\1{MASK}', text)
         for pattern in self._patterns:
             text = pattern.sub(_mask_group, text)
         return strutils.mask_password(text, MASK)
