@@ -430,16 +430,9 @@ class CorruptStore(UnavailableError):
 class BitcoinFailed(UnavailableError):
     """The Bitcoin node did not do what it was asked for.
 
-    :param reason: which of :attr:`REASONS`; kept in the details
+    :param reason: stable name of what happened; kept in the details
     """
     code = 'bitcoin-failed'
-
-    #: Stable names: the node cannot be reached; it did not answer in time;
-    #: it is starting; it refuses the password; it follows another chain;
-    #: the wallet is not there; the wallet cannot pay; a fee above the cap
-    #: would be needed; it refuses a transaction or a parameter; an input
-    #: is spent; it does not know what was asked for; its answer cannot be
-    #: read.
     REASONS = frozenset((
         'unreachable', 'timeout', 'warming-up', 'unauthorized',
         'wrong-network', 'no-wallet', 'wallet-empty', 'fee-too-high',
@@ -455,8 +448,8 @@ class BitcoinFailed(UnavailableError):
     @property
     def reason(self) -> str:
         """Which of :attr:`REASONS`; empty if a service told none."""
-        reason = self.details.get('reason')
-        return reason if reason in self.REASONS else ''
+        told = self.details.get('reason')
+        return told if told in self.REASONS else ''
 
     @property
     def passing(self) -> bool:

@@ -19,7 +19,7 @@ LINES = (
      f'"nfv_user", "password": "{SECRET}", "project": "nfv"}}}}}}}}'),
     f'<adminPass>{SECRET}</adminPass>',
     f'transport_url = rabbit://stackrabbit:{SECRET}@10.0.0.1:5672/',
-    f'connection: mysql+pymysql://root:{SECRET}@127.0.0.1/tacker?charset',
+    f'connection: mysql+pymysql://tacker:{SECRET}@127.0.0.1/tacker?charset',
     f"headers: {{'Authorization': 'Bearer {SECRET}', 'Accept': '*/*'}}",
     f'Authorization: Basic {SECRET}==',
     f"'client_secret': '{SECRET}', 'grant_type': 'client_credentials'",
