@@ -37,8 +37,9 @@ ANCHORS = 'tacker_ledger.anchors'
 #: Of oslo.db's options, those that make an engine.
 _ENGINE_OPTIONS = (
     'sqlite_synchronous', 'mysql_sql_mode', 'connection_recycle_time',
-    'max_pool_size', 'max_retries', 'retry_interval', 'max_overflow', 'connection_debug',
-    'connection_trace', 'pool_timeout', 'connection_parameters')
+    'max_pool_size', 'max_retries', 'retry_interval', 'max_overflow',
+    'connection_debug', 'connection_trace', 'pool_timeout',
+    'connection_parameters')
 
 
 def register_options(conf: Any) -> None:
