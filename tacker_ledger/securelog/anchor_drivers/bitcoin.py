@@ -159,6 +159,7 @@ class BitcoinDriver:
         assert sent.block is not None and sent.height is not None
         tree = restored_tree(sent, checkpoints)
         block = self._client.call('getblock', sent.block.hex(), 1)
+        head = _head_of(sent)
         for log_file, mine in proof_folder.by_log(checkpoints):
             folder = proof_folder.ProofFolder(pathlib.Path(log_file))
             path = tree.log_path(mine[0].log_id)
@@ -170,6 +171,14 @@ class BitcoinDriver:
                     one.log_id, one.writer, one.sequence, one.record))
                 folder.write(f'{name}.ots', proof_file.build(
                     one.hash, path.ots_steps(one.writer, one.sequence),
+                    sent.raw.hex(), block['tx'], sent.height))
+            if head is not None:
+                name = f'{sent.number:08d}-ledger'
+                above = tree.ledger_path()
+                folder.write(f'{name}.path', above.encode())
+                folder.write(f'{name}.leaf', above.leaf_file())
+                folder.write(f'{name}.leaf.ots', proof_file.build(
+                    leaf.leaf_hash(above.leaf_file()), above.ots_steps(),
                     sent.raw.hex(), block['tx'], sent.height))
 
 
@@ -271,13 +280,17 @@ def restored_tree(sent: anchors.Sent,
 
     :raises BadProof: the rows do not lead to its root
     """
-    fields = codec.decode(sent.notes, _NOTES, _NOTES_MAX_BYTES)
-    head = None if fields[1] is None else anchor_tree.Head(*fields[1])
-    tree = tree_of(checkpoints, head)
+    tree = tree_of(checkpoints, _head_of(sent))
     if tree.root != sent.root:
         raise errors.BadProof('The rows of the anchor do not lead to its '
                               'root', anchor=sent.number)
     return tree
+
+
+def _head_of(sent: anchors.Sent) -> anchor_tree.Head | None:
+    """Return the ledger's head under a stored anchor."""
+    fields = codec.decode(sent.notes, _NOTES, _NOTES_MAX_BYTES)
+    return None if fields[1] is None else anchor_tree.Head(*fields[1])
 
 
 def _notes(head: anchor_tree.Head | None) -> bytes:

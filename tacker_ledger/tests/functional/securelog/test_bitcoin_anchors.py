@@ -9,6 +9,7 @@ from tacker_ledger.core.securelog import anchor_tree
 from tacker_ledger.core.securelog import leaf
 from tacker_ledger.core.securelog import transaction
 from tacker_ledger.tests import base
+from tacker_ledger.tests.functional import federation
 from tacker_ledger.tests.functional.securelog import bitcoin
 from tacker_ledger.tests.functional.securelog import services
 
@@ -143,6 +144,35 @@ class TestVerdicts(BitcoinCase):
         self.assertEqual(4, status)
         gone = next(one for one in messages if one['verdict'] == 'missing')
         self.assertEqual((1, 2), (gone['writer'], gone['number']))
+
+
+class TestLedgerHead(BitcoinCase):
+    def test_the_ledger_s_head_goes_under_the_root(self):
+        nodes = federation.Federation(1, heartbeat_seconds=0.5)
+        self.addCleanup(nodes.close)
+        self.services.groups['anchor_ledger'] = {
+            'nodes': f'{nodes.url(0)}#0', 'ca_file': nodes.ca_file,
+            'federation_document': nodes.genesis_file}
+        self.log.write(10)
+        self.services.start('publisher')
+        self.services.start('validator')
+        self.begin_chain()
+        self.wait_anchor()
+        self.node.mine(DEPTH)
+        [message], status = self.services.watch(1)
+        self.assertEqual(('validated', 0), (message['verdict'], status))
+        [sent] = self.anchors()
+        folder = pathlib.Path(f'{self.log.file}.anchors')
+        name = f'{sent.number:08d}-ledger'
+        path = anchor_tree.decode_path(
+            (folder / f'{name}.path').read_bytes())
+        self.assertEqual(sent.root, path.root())
+        self.assertEqual(nodes.genesis.chain_id, path.head.chain_id)
+        data = (folder / f'{name}.leaf').read_bytes()
+        attested = proof_file.check(
+            (folder / f'{name}.leaf.ots').read_bytes(),
+            leaf.leaf_hash(data))
+        self.assertEqual(sent.height, attested.height)
 
 
 class TestChain(BitcoinCase):
