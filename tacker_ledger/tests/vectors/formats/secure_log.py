@@ -125,6 +125,7 @@ def make() -> dict[str, Any]:
     return {
         'log_id': LOG_ID, 'writer': WRITER,
         'signing_key': _SIGNER.document, 'auditor_key': _AUDITOR.document,
+        'auditor_private': _AUDITOR.private,
         'block_key': block_key, 'evolving': first_evolving,
         'seal_secret': seal_secret, 'wrap': wrap,
         'opening': _line(
