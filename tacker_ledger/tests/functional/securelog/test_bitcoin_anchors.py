@@ -192,6 +192,8 @@ class TestChain(BitcoinCase):
         self.log.write(10)
         time.sleep(1)
         self.node.start()
+        # not the very block that was undone
+        self.node.mine_empty()
         self.node.mine(DEPTH)
         [message], status = self.services.watch(1)
         self.assertEqual((1, 0), (message['number'], status))
