@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -32,6 +33,8 @@ LOG = logging.getLogger(__name__)
 _CHUNK_BYTES = 4 * 1024 * 1024
 #: Findings that one message carries; the log is the place for more.
 _SHOWN_MAX_COUNT = 20
+#: Turns for which files that come and go may put a decision off.
+_DEFERRED_MAX_COUNT = 3
 _ALARMS = (findings.Verdict.ALTERED, findings.Verdict.TRUNCATED,
            findings.Verdict.UNREADABLE)
 
@@ -75,6 +78,7 @@ class Comparator:
         self._check = check
         self._clock = clock
         self._queue = queue
+        self._deferred = 0
 
     def step(self) -> None:
         """Decide what was read, and tell the client.
@@ -83,11 +87,29 @@ class Comparator:
         """
         waiting = self._verdicts.readings(is_compared=False)
         if waiting:
+            there = self._files()
             states = [_state_of(log_file) for log_file in self._log_files]
             for reading in waiting:
-                self._verdicts.decide(
-                    reading, self._decided(reading, states), self._clock())
+                decided = self._decided(reading, states)
+                if (self._deferred < _DEFERRED_MAX_COUNT
+                        and self._files() != there):
+                    # logrotate is at work: a file may have been read twice
+                    # or not at all
+                    self._deferred += 1
+                    break
+                self._verdicts.decide(reading, decided, self._clock())
+            else:
+                self._deferred = 0
         self.tell()
+
+    def _files(self) -> list[tuple[str, int]]:
+        """Return names and inodes of all files of all logs."""
+        found = []
+        for log_file in self._log_files:
+            for path in segments.segments(log_file):
+                with contextlib.suppress(OSError):
+                    found.append((str(path), path.stat().st_ino))
+        return found
 
     def tell(self) -> None:
         """Put the verdicts that no client knows into its queue."""
@@ -159,8 +181,7 @@ class Comparator:
                                   one, client.MISSING, problem, ())
                     for one in about.values()]
         if state.found is None:
-            state.found = self._check(state.log_file,
-                                      list(about.values()))
+            state.found = self._found_in(state, list(about.values()))
         alarms = [one for one in state.found
                   if one.kind.verdict in _ALARMS]
         now_anchored = {one.writer for one in mine}
@@ -168,8 +189,10 @@ class Comparator:
         for writer in sorted(set(about) | {
                 one.writer for one in alarms if one.writer is not None}):
             checkpoint = about.get(writer)
+            # what no session can be named for may concern any of them
             word = _word(checkpoint, state, [
-                one for one in alarms if one.writer == writer], problem)
+                one for one in alarms if one.writer in (writer, None)],
+                problem)
             if word == client.VALIDATED and writer not in now_anchored:
                 continue  # was told when it was anchored
             shown = [one for one in alarms
@@ -178,6 +201,23 @@ class Comparator:
                 sent, reading, state, log_id, writer, checkpoint, word,
                 problem, shown))
         return decided
+
+    def _found_in(self, state: _LogState,
+                  checkpoints: Sequence[anchors.Checkpoint]
+                  ) -> list[findings.Finding]:
+        """Return what a verification finds.
+
+        A log that was made unfit for one is found so: whoever could end the
+        comparison by that would silence the validator about all logs.
+        """
+        try:
+            return self._check(state.log_file, checkpoints)
+        except (errors.LedgerError, OSError) as error:
+            LOG.error('Log %s cannot be verified: %s', state.log_file, error)
+            return [findings.Finding(
+                findings.Kind.UNREADABLE, 'the log cannot be verified: '
+                f'{getattr(error, "code", type(error).__name__)}',
+                file=state.log_file)]
 
     def _verdict(self, sent: anchors.Sent, reading: anchor_verdicts.Reading,
                  state: _LogState, log_id: bytes, writer: int,
