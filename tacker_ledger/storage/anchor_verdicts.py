@@ -51,13 +51,20 @@ class Verdicts:
     def __init__(self, database: anchors.Anchors) -> None:
         self._database = database
 
-    def unread(self) -> list[anchors.Sent]:
-        """Return transactions in a block which nobody has read there."""
+    def unread(self, drivers: Sequence[str], after_id: int = 0
+               ) -> list[anchors.Sent]:
+        """Return transactions in a block which nobody has read there.
+
+        :param drivers: whose; those of others are never read, and would
+            fill the page
+        :param after_id: of the transaction that ended the page before
+        """
         t, r = models.transactions, models.readings
         known = sa.exists().where(r.c.transaction_id == t.c.id,
                                   r.c.block == t.c.block)
         query = anchors.sent_query().where(
             t.c.state.in_((models.CONFIRMED, models.FINAL)), ~known,
+            models.anchors.c.driver.in_(drivers), t.c.id > after_id,
             models.anchors.c.root != anchors.NO_ROOT
         ).order_by(t.c.id).limit(anchors.PAGE_ROWS)
         with self._database.begin() as connection:

@@ -321,15 +321,22 @@ class Anchors:
                 a.c.state.in_((models.PENDING, models.CONFIRMED)),
             ).order_by(a.c.number).limit(PAGE_ROWS)).scalars())
 
-    def unprovided(self, driver: str) -> list[Sent]:
-        """Return transactions whose block was not yet told to anybody."""
+    def unprovided(self, driver: str, *, is_told: bool = True,
+                   after_id: int = 0) -> list[Sent]:
+        """Return transactions whose block is not yet told or proven.
+
+        :param is_told: whether there is anybody to tell
+        :param after_id: of the transaction that ended the page before
+        """
         t, a = models.transactions, models.anchors
         query = sent_query().where(
             a.c.driver == driver, a.c.root != NO_ROOT,
             t.c.state.in_((models.CONFIRMED, models.FINAL)),
-            sa.or_(t.c.told_block.is_(None), t.c.told_block != t.c.block,
-                   t.c.provided_block.is_(None),
-                   t.c.provided_block != t.c.block),
+            t.c.id > after_id, sa.or_(*(
+                condition for column in (
+                    [t.c.provided_block, t.c.told_block] if is_told
+                    else [t.c.provided_block])
+                for condition in (column.is_(None), column != t.c.block))),
         ).order_by(t.c.id).limit(PAGE_ROWS)
         with self.begin() as connection:
             return [Sent(**row._mapping)
@@ -349,6 +356,9 @@ class Anchors:
                       ) -> Sent:
         """Store the replacement of a transaction before it is sent.
 
+        The old one is noted as replaced with it: sent again, it would be
+        refused.
+
         :raises LeaseLost: another publisher acts
         """
         draft = Draft(old.driver, old.number, old.root, (), txid, raw,
@@ -364,6 +374,9 @@ class Anchors:
                     anchor_id = _insert_anchor(connection, draft, now_ms)
                 else:
                     anchor_id = old.anchor_id
+                    connection.execute(sa.update(models.transactions).where(
+                        models.transactions.c.id == old.id).values(
+                            state=models.REPLACED))
                 connection.execute(sa.insert(models.transactions).values(
                     anchor_id=anchor_id,
                     attempt=0 if old is None else old.attempt + 1,

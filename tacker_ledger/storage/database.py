@@ -35,11 +35,16 @@ def open_engine(connection: str, **options: Any) -> sa.Engine:
             sa.event.listen(engine, 'begin', _begin_sqlite)
         with engine.connect():
             pass
-    except (sa_exc.ArgumentError, sa_exc.NoSuchModuleError, ImportError,
-            ValueError) as error:
+    except (sa_exc.NoSuchModuleError, ImportError) as error:
         raise errors.BadOption(
             f'Option connection in [database]: {error}',
             option='connection', group='database') from error
+    except (sa_exc.ArgumentError, ValueError):
+        # what they say may be a piece of the password
+        raise errors.BadOption(
+            'Option connection in [database] is no URL of SQLAlchemy; in '
+            'user and password ":", "/" and "@" are written as %3A, %2F '
+            'and %40', option='connection', group='database') from None
     except DATABASE_ERRORS as error:
         raise errors.BadOption(
             'Option connection in [database]: the database does not '

@@ -9,6 +9,7 @@ and proof beside the logs, and then tells the validator by the queue
 
 from oslo_log import log as logging
 
+from tacker_ledger.core import errors
 from tacker_ledger import messaging
 from tacker_ledger.securelog.anchor_drivers import base
 from tacker_ledger.securelog.publisher import lease as lease_module
@@ -38,22 +39,41 @@ class Provider:
         :raises LeaseLost: another publisher acts
         :raises UnavailableError: the chain cannot be reached
         """
-        for sent in self._database.unprovided(self._driver.name):
-            if sent.provided_block != sent.block:
-                try:
-                    self._driver.provide(
-                        sent, self._database.checkpoints(sent.anchor_id))
-                except OSError as error:
-                    LOG.error('The proof of anchor %s of %s cannot be '
-                              'written: %s', sent.number, sent.driver,
-                              error)
-                    continue
-                sent = self._database.note(sent, self._lease.key,
-                                           provided_block=sent.block)
-            if self._queue is not None and self._queue.put(
-                    messaging.TRANSACTIONS_QUEUE, described(sent)):
-                self._database.note(sent, self._lease.key,
-                                    told_block=sent.block)
+        after, tells = 0, self._queue is not None
+        while page := self._database.unprovided(
+                self._driver.name, is_told=tells, after_id=after):
+            for sent in page:
+                is_provided = (sent.provided_block == sent.block
+                               or self._provide(sent))
+                # a broker that is away costs seconds for each message
+                tells = tells and (not is_provided or self._tell(sent))
+            after = page[-1].id
+
+    def _provide(self, sent: anchors.Sent) -> bool:
+        """Write the proof of an anchor; return whether that was done."""
+        try:
+            self._driver.provide(
+                sent, self._database.checkpoints(sent.anchor_id))
+        except errors.UnavailableError:
+            raise
+        except (OSError, errors.LedgerError) as error:
+            # of this anchor alone: the next ones must not wait for it
+            LOG.error('The proof of anchor %s of %s cannot be written: %s',
+                      sent.number, sent.driver, error)
+            return False
+        self._database.note(sent, self._lease.key, provided_block=sent.block)
+        return True
+
+    def _tell(self, sent: anchors.Sent) -> bool:
+        """Tell the validator; return whether the broker took it."""
+        assert self._queue is not None
+        if sent.told_block == sent.block:
+            return True
+        if not self._queue.put(messaging.TRANSACTIONS_QUEUE,
+                               described(sent)):
+            return False
+        self._database.note(sent, self._lease.key, told_block=sent.block)
+        return True
 
 
 def described(sent: anchors.Sent) -> dict[str, object]:

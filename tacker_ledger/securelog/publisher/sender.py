@@ -144,5 +144,4 @@ class Sender:
         LOG.info('Anchor %s of %s pays %s satoshi instead of %s: %s',
                  sent.number, sent.driver, better.fee_satoshi,
                  sent.fee_satoshi, better.txid.hex())
-        self._database.note(sent, self._lease.key, state=models.REPLACED)
         self._send(made)

@@ -13,6 +13,7 @@ from oslo_log import log as logging
 from tacker_ledger import messaging
 from tacker_ledger.securelog.anchor_drivers import base
 from tacker_ledger.storage import anchor_verdicts
+from tacker_ledger.storage import anchors
 
 LOG = logging.getLogger(__name__)
 
@@ -39,24 +40,29 @@ class Reader:
         :raises UnavailableError: the chain cannot be reached
         :raises StorageFailed: the database cannot be used
         """
-        for sent in self._verdicts.unread():
-            reader = self._readers.get(sent.driver)
-            found = None if reader is None else reader.read(
-                sent, self._verdicts.raw_of)
-            if found is None:
-                continue
-            if found.problem:
-                LOG.error('Anchor %s of %s (%s) is no anchor: %s',
-                          sent.number, sent.driver, sent.txid.hex(),
-                          found.problem)
-            self._verdicts.add_reading(
-                sent.id, found.block, found.height, found.root,
-                found.problem, self._clock())
+        after = 0
+        while page := self._verdicts.unread(list(self._readers), after):
+            for sent in page:
+                self._read(sent)
+            after = page[-1].id
         if self._queue is None:
             return
         for reading in self._verdicts.readings(is_told=False):
-            if self._queue.put(messaging.OP_RETURN_QUEUE, {
+            if not self._queue.put(messaging.OP_RETURN_QUEUE, {
                     'reading': reading.id, 'height': reading.height,
                     'op_return': '' if reading.root is None
                     else reading.root.hex()}):
-                self._verdicts.note_told(reading)
+                # a broker that is away costs seconds for each message
+                return
+            self._verdicts.note_told(reading)
+
+    def _read(self, sent: anchors.Sent) -> None:
+        found = self._readers[sent.driver].read(sent, self._verdicts.raw_of)
+        if found is None:
+            return
+        if found.problem:
+            LOG.error('Anchor %s of %s (%s) is no anchor: %s', sent.number,
+                      sent.driver, sent.txid.hex(), found.problem)
+        self._verdicts.add_reading(
+            sent.id, found.block, found.height, found.root, found.problem,
+            self._clock())

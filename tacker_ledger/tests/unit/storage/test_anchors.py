@@ -82,6 +82,13 @@ class TestSchema(AnchorsCase):
                           'sqlite:////nowhere/at/all.sqlite')
         self.assertRaises(errors.BadOption, anchors.Anchors, 'nonsense')
 
+    def test_no_password_is_in_what_is_wrong_with_an_address(self):
+        error = self.assertRaises(
+            errors.BadOption, anchors.Anchors,
+            'mysql+pymysql://user:pa@ss:SECRET/1@host/db')
+        self.assertNotIn('SECRET', error.message)
+        self.assertIsNone(error.__cause__)
+
 
 class TestOutbox(AnchorsCase):
     def test_a_checkpoint_enters_once_with_its_cursor(self):
@@ -146,7 +153,9 @@ class TestAnchors(AnchorsCase):
         self.assertEqual((first.anchor_id, 1, 7, 2), (
             second.anchor_id, second.attempt, second.fee_satoshi,
             second.created_ms))
-        self.database.note(first, LEASE, state=models.REPLACED)
+        # in one step: the old one, sent again, would be refused
+        self.assertEqual([models.REPLACED, models.PENDING],
+                         [one.state for one in self.database.sent()])
         self.assertEqual([first.anchor_id],
                          self.database.unsettled('bitcoin'))
         self.assertEqual(second, self.database.newest('bitcoin'))
@@ -199,13 +208,13 @@ class TestVerdicts(AnchorsCase):
                            block=block, height=4)
 
     def test_a_block_is_read_and_decided_once(self):
-        self.assertEqual([], self.verdicts.unread())
+        self.assertEqual([], self.verdicts.unread(['bitcoin']))
         self.confirm(b'b' * 32)
-        [sent] = self.verdicts.unread()
+        [sent] = self.verdicts.unread(['bitcoin'])
         for _ in range(2):
             self.verdicts.add_reading(sent.id, b'b' * 32, 4, b'r' * 32, '',
                                       3)
-        self.assertEqual([], self.verdicts.unread())
+        self.assertEqual([], self.verdicts.unread(['bitcoin']))
         [reading] = self.verdicts.readings(is_compared=False)
         decided = [anchor_verdicts.Verdict(LOG, 1, 'validated',
                                            {'number': 1})]
@@ -222,8 +231,14 @@ class TestVerdicts(AnchorsCase):
         self.verdicts.add_reading(self.sent.id, b'b' * 32, 4, None,
                                   'no-op-return', 3)
         self.confirm(b'c' * 32)
-        self.assertEqual([b'c' * 32],
-                         [one.block for one in self.verdicts.unread()])
+        self.assertEqual([b'c' * 32], [
+            one.block for one in self.verdicts.unread(['bitcoin'])])
+
+    def test_anchors_that_nobody_reads_are_passed_over(self):
+        self.confirm(b'b' * 32)
+        self.assertEqual([], self.verdicts.unread(['ledger']))
+        self.assertEqual([], self.verdicts.unread(['bitcoin'],
+                                                  self.sent.id))
 
     def test_errors_of_the_database_have_a_code(self):
         with self.database.engine.begin() as connection:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The transaction sender and the info provider over a chain in memory."""
 
+import fixtures
+
 from tacker_ledger.core import errors
 from tacker_ledger.securelog.publisher import lease as lease_module
 from tacker_ledger.securelog.publisher import provider
@@ -325,3 +327,47 @@ class TestProvider(SenderCase):
         self.assertEqual(2, len({block for block, _
                                  in self.driver.provided}))
         self.assertEqual(models.CONFIRMED, self.database.sent()[0].state)
+
+    def confirm(self, count):
+        """Make anchors, each in a block."""
+        for sequence in range(1, count + 1):
+            self.find((1, sequence))
+            self.now_ms += HOUR_MS
+            self.step()
+            self.chain.mine(count=3)
+            self.step()
+
+    def test_without_a_broker_every_anchor_is_provided(self):
+        self.useFixture(fixtures.MockPatchObject(anchors, 'PAGE_ROWS', 2))
+        self.provider = provider.Provider(self.database, self.driver,
+                                          self.lease, None)
+        for sequence in range(1, 6):
+            self.find((1, sequence))
+            self.now_ms += HOUR_MS
+            self.step()
+            self.chain.mine(count=3)
+            self.step()
+            self.provider.step()
+        self.assertEqual(5, len(self.driver.provided))
+
+    def test_one_proof_that_cannot_be_written_delays_no_other(self):
+        self.confirm(2)
+        provide = self.driver.provide
+
+        def first_fails(sent, checkpoints):
+            if sent.number == 1:
+                raise errors.BadProof('rows that do not lead to the root')
+            provide(sent, checkpoints)
+
+        self.driver.provide = first_fails
+        self.provider.step()
+        self.assertEqual(1, len(self.driver.provided))
+        self.assertEqual(1, len(self.queue.messages))
+
+    def test_a_broker_that_is_away_is_asked_once_a_turn(self):
+        self.confirm(3)
+        asked = []
+        self.queue.put = lambda *message: bool(asked.append(message))
+        self.provider.step()
+        self.assertEqual(1, len(asked))
+        self.assertEqual(3, len(self.driver.provided))
