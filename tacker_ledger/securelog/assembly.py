@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import secrets
+import threading
 import time
 from typing import Any
 
@@ -100,13 +101,24 @@ class _Parts(contextlib.ExitStack):
             self.queue = messaging.QueueClient(self.transport)
 
     def listen(self, queue: str, handle: Callable[[Any], None]) -> None:
-        """Take the messages of a queue, where a broker is configured."""
+        """Take the messages of a queue, where a broker is configured.
+
+        Nothing waits for a broker that is away: work goes on without it,
+        and the process can be stopped.
+        """
         if self.transport is None:
             return
         server = messaging.QueueServer(self.transport, queue,
                                        segments.host_name(), handle)
-        server.start()
-        self.callback(server.stop)
+        started = threading.Event()
+
+        def start() -> None:
+            server.start()
+            started.set()
+
+        threading.Thread(target=start, name=f'queue {queue}',
+                         daemon=True).start()
+        self.callback(lambda: server.stop() if started.is_set() else None)
 
 
 def run_publisher(conf: Any) -> None:
