@@ -89,6 +89,14 @@ def is_configured(conf: Any) -> bool:
                 and location.location != cfg.Locations.opt_default)
 
 
+def _no_url(group: str) -> errors.BadOption:
+    """Return the error; what parsers say may be a piece of the password."""
+    return errors.BadOption(
+        'Option transport_url is no URL; in user and password ":", "/" and '
+        '"@" are written as %3A, %2F and %40', option='transport_url',
+        group=group)
+
+
 def get_transport(conf: Any) -> Any:
     """Return the RPC transport of a configuration.
 
@@ -102,6 +110,8 @@ def get_transport(conf: Any) -> Any:
         raise errors.BadOption(
             f'Option transport_url: {error}', option='transport_url',
             group='DEFAULT') from error
+    except ValueError:
+        raise _no_url('DEFAULT') from None
 
 
 def sends_notifications(conf: Any) -> bool:
@@ -239,6 +249,8 @@ class Notifier:
             raise errors.BadOption(
                 f'Option transport_url: {error}', option='transport_url',
                 group=_NOTIFICATIONS) from error
+        except ValueError:
+            raise _no_url(_NOTIFICATIONS) from None
         chosen = conf[_NOTIFICATIONS].driver
         self._notifier = oslo_messaging.Notifier(
             self._transport, publisher_id=f'{PUBLISHER}.{host}',

@@ -103,3 +103,12 @@ class TestNotifier(base.TestCase):
         self.conf.set_override('transport_url', 'nothing://x')
         self.assertRaises(errors.BadOption, messaging.Notifier, self.conf,
                           'node-3')
+
+    def test_no_password_is_in_what_is_wrong_with_a_url(self):
+        self.conf.set_override('transport_url',
+                               'rabbit://user:S/SECRET@host/')
+        for use in (messaging.get_transport,
+                    lambda conf: messaging.Notifier(conf, 'node-3')):
+            error = self.assertRaises(errors.BadOption, use, self.conf)
+            self.assertNotIn("'S'", error.message)
+            self.assertNotIn('SECRET', error.message)
