@@ -51,9 +51,8 @@ def _print(message: Any, as_json: bool) -> str:
     return client.word_of(message)
 
 
-def _all(conf: Any) -> set[str]:
+def _all(conf: Any, seen: set[str]) -> None:
     """Print what the database holds."""
-    seen = set()
     database = assembly.open_database(conf)
     try:
         verdicts = anchor_verdicts.Verdicts(database)
@@ -64,10 +63,9 @@ def _all(conf: Any) -> set[str]:
             after = page[-1][0]
     finally:
         database.close()
-    return seen
 
 
-def _wait(conf: Any) -> set[str]:
+def _wait(conf: Any, seen: set[str]) -> None:
     """Print what comes, until enough did or a signal ends it."""
     if not messaging.is_configured(conf):
         raise conf_module.missing('transport_url', 'DEFAULT')
@@ -75,7 +73,6 @@ def _wait(conf: Any) -> set[str]:
     transport = messaging.get_transport(conf)
     server = messaging.QueueServer(transport, messaging.VALIDATION_QUEUE,
                                    segments.host_name(), came.put)
-    seen: set[str] = set()
     count = 0
     server.start()
     if not conf.json:
@@ -93,7 +90,6 @@ def _wait(conf: Any) -> set[str]:
     # what was taken from the broker meanwhile would be lost
     while not came.empty():
         seen.add(_print(came.get(), conf.json))
-    return seen
 
 
 def _end(*_: Any) -> None:
@@ -102,6 +98,7 @@ def _end(*_: Any) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print verdicts; return the exit status."""
+    seen: set[str] = set()
     try:
         conf = conf_module.make_conf(
             sys.argv[1:] if argv is None else argv, prog=PROG, groups=(),
@@ -113,12 +110,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.setup(conf, 'tacker_ledger')
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
-        seen = _all(conf) if conf.all else _wait(conf)
+        (_all if conf.all else _wait)(conf, seen)
     except errors.LedgerError as error:
         print(f'error: {error.code}: {error.message}', file=sys.stderr)
         return 1
     except _Ended:
-        return 0
+        # whatever was printed counts, and nothing is not "validated"
+        pass
     return client.worst(seen) if seen else EXIT_NOTHING
 
 
