@@ -17,6 +17,7 @@ from tacker_ledger.bitcoin import rpc
 from tacker_ledger.bitcoin import spender as spender_module
 from tacker_ledger.core import codec
 from tacker_ledger.core import errors
+from tacker_ledger.core import limits
 from tacker_ledger.core.securelog import anchor_chain
 from tacker_ledger.core.securelog import anchor_tree
 from tacker_ledger.core.securelog import leaf
@@ -87,7 +88,10 @@ class BitcoinDriver:
     def drafts(self, due: Sequence[anchors.Checkpoint], number: int,
                previous: anchors.Sent | None) -> list[anchors.Draft]:
         """See :meth:`base.Driver.drafts`."""
+        # the node may have been exchanged, or have lost the wallet
+        self._opened = False
         spender = self._open()
+        due = _bounded(due)
         if previous is None:
             built = spender.found()
             LOG.warning('The chain of anchors begins at output %s: tell the '
@@ -126,7 +130,12 @@ class BitcoinDriver:
     def look(self, sent: anchors.Sent) -> base.Status:
         """See :meth:`base.Driver.look`."""
         spender = self._open()
-        status = spender.status(sent.txid.hex())
+        try:
+            status = spender.status(sent.txid.hex())
+        except errors.BitcoinFailed as error:
+            if error.reason == 'no-wallet':
+                self._opened = False  # loaded again at the next turn
+            raise
         if status.state != 'confirmed':
             return base.Status(_STATES[status.state])
         assert status.block_hash is not None
@@ -261,6 +270,18 @@ def _draft(number: int, root: bytes, ids: Sequence[int],
         BitcoinDriver.name, number, root, tuple(ids),
         bytes.fromhex(built.txid), bytes.fromhex(built.raw),
         built.fee_satoshi, notes)
+
+
+def _bounded(due: Sequence[anchors.Checkpoint]
+             ) -> list[anchors.Checkpoint]:
+    """Return what fits into one anchor; the rest is due for the next."""
+    by_log: dict[bytes, list[anchors.Checkpoint]] = {}
+    for one in due:
+        if (one.log_id in by_log
+                or len(by_log) < limits.ANCHOR_LOGS_MAX_COUNT):
+            by_log.setdefault(one.log_id, []).append(one)
+    return [one for mine in by_log.values()
+            for one in mine[:limits.ANCHOR_CHECKPOINTS_MAX_COUNT]]
 
 
 def tree_of(checkpoints: Sequence[anchors.Checkpoint],
