@@ -30,7 +30,6 @@ from tacker_ledger.storage import anchor_models as models
 from tacker_ledger.storage import database
 
 _WHAT = 'database of the anchors'
-_LOCK_SECONDS = 60
 _ALEMBIC = 'tacker_ledger.storage:alembic'
 #: The driver that hands checkpoints to another host; no chain is behind it.
 REMOTE = 'remote'
@@ -162,7 +161,8 @@ class Anchors:
 
     def migrate(self) -> None:
         """Bring the schema to this release's; processes take turns."""
-        with self.begin() as connection, _turn(connection):
+        with self.begin() as connection, database.turn(
+                connection, models.VERSION_TABLE):
             made = alembic_config.Config()
             made.set_main_option('script_location', _ALEMBIC)
             made.attributes['connection'] = connection
@@ -236,6 +236,14 @@ class Anchors:
                 connection.execute(sa.insert(table).values(
                     **dataclasses.asdict(cursor)))
         return added
+
+    def is_local(self, log_id: bytes) -> bool:
+        """Return whether this host's searcher has found a log."""
+        c = models.checkpoints.c
+        with self.begin() as connection:
+            return connection.execute(sa.select(c.id).where(
+                c.log_id == log_id, c.path != '').limit(1)
+            ).first() is not None
 
     def due(self, driver: str) -> list[Checkpoint]:
         """Return the newest checkpoint of each session that needs an anchor.
@@ -356,9 +364,6 @@ class Anchors:
                       ) -> Sent:
         """Store the replacement of a transaction before it is sent.
 
-        The old one is noted as replaced with it: sent again, it would be
-        refused.
-
         :raises LeaseLost: another publisher acts
         """
         draft = Draft(old.driver, old.number, old.root, (), txid, raw,
@@ -374,6 +379,7 @@ class Anchors:
                     anchor_id = _insert_anchor(connection, draft, now_ms)
                 else:
                     anchor_id = old.anchor_id
+                    # at once: sent again, the old one would be refused
                     connection.execute(sa.update(models.transactions).where(
                         models.transactions.c.id == old.id).values(
                             state=models.REPLACED))
@@ -475,26 +481,3 @@ def _settle_anchor(connection: sa.Connection, anchor_id: int) -> None:
                  if one in states)
     connection.execute(sa.update(a).where(a.c.id == anchor_id).values(
         state=state))
-
-
-@contextlib.contextmanager
-def _turn(connection: sa.Connection) -> Iterator[None]:
-    """Let one process after the other change the schema.
-
-    SQLite's transaction is that already; MariaDB commits at each step.
-    """
-    if connection.dialect.name == 'sqlite':
-        yield
-        return
-    name = {'name': models.VERSION_TABLE}
-    got = connection.execute(sa.text(
-        'SELECT GET_LOCK(:name, :seconds)'),
-        {**name, 'seconds': _LOCK_SECONDS}).scalar()
-    if got != 1:
-        raise errors.StorageFailed(
-            'Another process has been changing the schema for '
-            f'{_LOCK_SECONDS} seconds')
-    try:
-        yield
-    finally:
-        connection.execute(sa.text('SELECT RELEASE_LOCK(:name)'), name)

@@ -15,6 +15,7 @@ from tacker_ledger.core import errors
 
 DATABASE_ERRORS = (sa_exc.SQLAlchemyError, db_exc.DBError)
 _SQLITE_WAIT_MS = 10_000
+_LOCK_SECONDS = 60
 
 
 def open_engine(connection: str, **options: Any) -> sa.Engine:
@@ -93,3 +94,29 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     """
     connection.exec_driver_sql('ROLLBACK')
     connection.exec_driver_sql('BEGIN IMMEDIATE')
+
+
+@contextlib.contextmanager
+def turn(connection: sa.Connection, name: str) -> Iterator[None]:
+    """Let one process after the other change the schema.
+
+    SQLite's transaction is that already; MariaDB commits at each step.
+
+    :param name: of the lock
+    :raises StorageFailed: it is not this process' turn for too long
+    """
+    if connection.dialect.name == 'sqlite':
+        yield
+        return
+    named = {'name': name}
+    got = connection.execute(sa.text(
+        'SELECT GET_LOCK(:name, :seconds)'),
+        {**named, 'seconds': _LOCK_SECONDS}).scalar()
+    if got != 1:
+        raise errors.StorageFailed(
+            'Another process has been changing the schema for '
+            f'{_LOCK_SECONDS} seconds')
+    try:
+        yield
+    finally:
+        connection.execute(sa.text('SELECT RELEASE_LOCK(:name)'), named)

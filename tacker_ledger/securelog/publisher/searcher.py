@@ -129,6 +129,13 @@ class Searcher:
             LOG.warning('A checkpoint of log %s that was sent is signed by '
                         'no key of log_key_files', record.log_id.hex())
             return
+        if self._database.is_local(record.log_id):
+            # whoever has any of the keys could take the places of its
+            # checkpoints, which would then never be anchored
+            LOG.error('A checkpoint that was sent is of log %s, which is '
+                      'searched on this host: it is not taken',
+                      record.log_id.hex())
+            return
         self._database.add_found([found_of(record, '')], self._clock())
 
 

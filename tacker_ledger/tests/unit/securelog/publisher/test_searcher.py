@@ -2,10 +2,13 @@
 """The checkpoint searcher over real log files."""
 
 import base64
+import dataclasses
 import logging
 import os
 
 from tacker_ledger.core.crypto import providers
+from tacker_ledger.core.securelog import records
+from tacker_ledger.keystore import file as file_keystore
 from tacker_ledger.securelog import handler as handler_module
 from tacker_ledger.securelog import keys
 from tacker_ledger.securelog.publisher import searcher
@@ -123,3 +126,23 @@ class TestSearcher(base.TestCase):
                         searcher.described(bytes(forged))):
             taker.take(message)
         self.assertEqual(1, len(fresh.due('bitcoin')))
+
+    def test_no_other_key_takes_the_places_of_a_log_of_this_host(self):
+        self.write(15)
+        self.searcher.step()
+        [due] = self.database.due('bitcoin')
+        place = self.directory / 'other'
+        keys.generate(place, providers.default())
+        pair = file_keystore.FileKeystore(place).pair(keys.SIGNING)
+        stolen = dataclasses.replace(
+            records.Checkpoint.from_bytes(due.record), sequence=10 ** 9)
+        forged = dataclasses.replace(
+            stolen, signature=pair.sign(stolen.message()))
+        both = self.start(trusted_keys.TrustedKeys.load([
+            str(one / 'log-signing.pub') for one in (self.keys, place)]))
+        with self.assertLogs(searcher.LOG.logger, 'ERROR'):
+            both.take(searcher.described(forged.to_bytes()))
+        self.assertEqual([due], self.database.due('bitcoin'))
+        self.write(10)
+        self.searcher.step()
+        self.assertEqual([(1, 2)], self.due())
