@@ -35,6 +35,7 @@ backend.register_backend_default_hook(
 # nothing uses it.
 warnings.filterwarnings('ignore', message=r'\s*Eventlet is deprecated')
 
+from kombu import exceptions as kombu_exceptions  # noqa: E402
 import oslo_messaging  # noqa: E402
 from oslo_messaging._metrics import client as _metrics  # noqa: E402
 from oslo_messaging import opts as messaging_opts  # noqa: E402
@@ -63,6 +64,9 @@ OP_RETURN_QUEUE = 'op_return_hashes'
 VALIDATION_QUEUE = 'validation_messages'
 #: Checkpoint records of other hosts, for a publisher.
 CHECKPOINTS_QUEUE = 'checkpoints'
+#: The driver lets errors of the library below it through.
+_BROKER_ERRORS = (oslo_messaging.MessagingException, OSError,
+                  kombu_exceptions.KombuError)
 _QUEUE_METHOD = 'take'
 _QUEUE_RETRIES = 2
 _QUEUE_ANSWER_SECONDS = 15
@@ -334,7 +338,7 @@ class QueueClient:
         try:
             return bool(self._client(queue).call({}, _QUEUE_METHOD,
                                                  message=message))
-        except oslo_messaging.MessagingException as error:
+        except _BROKER_ERRORS as error:
             LOG.warning('Nobody takes a message from %s: %s', queue,
                         type(error).__name__)
             return False
@@ -349,7 +353,7 @@ class QueueClient:
         except oslo_messaging.MessageUndeliverable:
             LOG.debug('Nobody has listened to the queue %s yet', queue)
             return False
-        except oslo_messaging.MessagingException as error:
+        except _BROKER_ERRORS as error:
             LOG.warning('The broker does not take a message for %s: %s',
                         queue, type(error).__name__)
             return False

@@ -4,6 +4,7 @@
 import importlib
 import threading
 
+from kombu import exceptions as kombu_exceptions
 from oslo_log import log as logging
 
 from tacker_ledger import conf as conf_module
@@ -112,3 +113,17 @@ class TestNotifier(base.TestCase):
             error = self.assertRaises(errors.BadOption, use, self.conf)
             self.assertNotIn("'S'", error.message)
             self.assertNotIn('SECRET', error.message)
+
+
+class TestQueueClient(base.TestCase):
+    def test_errors_of_the_drivers_libraries_are_no_fault_of_ours(self):
+        class Away:
+            def cast(self, *_arguments, **_keywords):
+                raise kombu_exceptions.OperationalError('refused')
+
+            call = cast
+
+        client = messaging.QueueClient(None)
+        client._clients['transactions'] = Away()
+        self.assertFalse(client.put('transactions', {}))
+        self.assertFalse(client.hand_over('transactions', {}))
