@@ -43,6 +43,8 @@ _LOCK_TRIES = 50
 _LOCK_PAUSE_SECONDS = 0.02
 #: Enough for the last whole line and a torn one after it.
 _TAIL_MAX_BYTES = 2 * limits.LOG_LINE_MAX_BYTES
+#: Lines looked at for a record: a service waits meanwhile.
+_TAIL_MAX_LINES = 1000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def read_tail(descriptor: int) -> Tail:
     if start and lines:
         # its beginning lies before the part that was read
         del lines[0]
-    for line in reversed(lines):
+    for line in lines[:-_TAIL_MAX_LINES - 1:-1]:
         try:
             return Tail(records.parse_line(line), len(torn))
         except errors.FormatError:
@@ -196,6 +198,24 @@ def append_whole(descriptor: int, data: bytes) -> None:
     except BaseException:
         os.ftruncate(descriptor, before)
         raise
+
+
+def cut_torn(manifest: int, tail: Tail, state: LogState) -> bool:
+    """Take off the part of a line at the end of the locked manifest.
+
+    Nothing was written under it, for a session writes once its whole
+    opening stands there.  Left in, it would look like an alteration.
+
+    :returns: whether it stays, since the state file knows a later session
+    """
+    if not tail.torn_bytes:
+        return False
+    if (isinstance(tail.record, records.Opening)
+            and state.last_writer > tail.record.writer):
+        return True
+    size = os.fstat(manifest).st_size
+    os.ftruncate(manifest, size - tail.torn_bytes)
+    return False
 
 
 class StateFile:
@@ -257,14 +277,21 @@ class StateFile:
                   place * _CELL_BYTES)
 
 
-def previous_session(noted: SlotState | None, tail: Tail
+def previous_session(noted: SlotState | None, tail: Tail, writer: int
                      ) -> records.PreviousSession | None:
     """Return what an opening has to say of the session before it.
 
     The note leads: where it names a session and the file ends in another,
-    the file is not what that session left.
+    the file is not what that session left.  What names a session that is
+    not before the new one is of another log, or forged: nothing is said.
+
+    :param writer: number of the new session
     """
     record = tail.record
+    if noted is not None and not 0 < noted.writer < writer:
+        noted = None
+    if record is not None and record.writer >= writer:
+        record = None
     if noted is None and record is None:
         return None
     writer = noted.writer if noted is not None else _writer(record)

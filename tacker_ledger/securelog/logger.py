@@ -272,6 +272,9 @@ class Logger:
         session = self._session
         if session is None or session.closed:
             return
+        if reason != records.REASON_COUNT:
+            # an idle service has no line that notices a rotation
+            self._look()
         if self._waiting and not self._recover(session):
             return
         agreement = None
@@ -374,7 +377,8 @@ class Logger:
         try:
             return self._open()
         except (OSError, errors.LedgerError) as error:
-            self._retry_at = now + _RETRY_SECONDS
+            # from now on: the attempt itself may have waited for a lock
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
             self._close_files()
             self._trouble(error)
             return None
@@ -399,6 +403,8 @@ class Logger:
             files.release(manifest)
         self._session = session
         self._checkpoint_at = time.monotonic()
+        # a part of the opening may stand there when the disk is full
+        self._waiting = True
         if self._flush(session):
             self._note(session)
         return session
@@ -413,11 +419,16 @@ class Logger:
             provider.random_bytes(entry.LOG_ID_BYTES))
         tail = files.read_tail(self._descriptor)
         writer = log.last_writer + 1
+        if writer > records.WRITER_MAX:
+            raise errors.CorruptStore(
+                f'{self._path}.state or .manifest names a last session that '
+                'leaves no number')
         head = session_module.Head(
             log.log_id, writer, self._slot, files.boot_id(), _now_ms(),
             self._name, self._keys.signing.document.key_id,
             self._keys.auditor.key_id, log.manifest_digest,
-            files.previous_session(state.slot(self._slot), tail))
+            files.previous_session(
+                state.slot(self._slot), tail, writer))
         seal = provider.random_bytes(entry.KEY_BYTES)
         session = session_module.Session.open(
             head, session_module.Secrets(
@@ -431,8 +442,9 @@ class Logger:
         # first the note: were it last, a crash in between would leave a
         # session that nobody knows to be empty
         state.note_slot(self._slot, files.SlotState(writer, None, False))
-        files.append_whole(
-            manifest, b'\n' + line if manifest_tail.torn_bytes else line)
+        if files.cut_torn(manifest, manifest_tail, log):
+            line = b'\n' + line
+        files.append_whole(manifest, line)
         state.note_log(files.LogState(
             log.log_id, writer,
             records.record_digest(session.opening.to_bytes())))

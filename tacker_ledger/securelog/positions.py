@@ -64,11 +64,26 @@ def load(state: str, files: tuple[pathlib.Path, ...],
             'or others now: all was verified anew'))
         verifier.expect(position)
         return Places()
-    if context.auditor is not None and not position.audited:
+    if ((context.auditor is not None and not position.audited)
+            or _has_new_trust(position, context)):
         verifier.expect(position)
         return Places()
     verifier.resume(position)
     return Places(found)
+
+
+def _has_new_trust(position: resumption.Position, context: runs.Context
+                   ) -> bool:
+    """Return whether a record that was read before is newly trusted.
+
+    An anchor is confirmed long after its checkpoint was verified, and what
+    is not read again cannot be compared with it.
+    """
+    last = {one.writer: one.last[0] for one in position.memory.sessions
+            if one.last is not None}
+    confirmed = set(position.memory.confirmed)
+    return any(sequence <= last.get(writer, -1)
+               for writer, sequence in set(context.trusted) - confirmed)
 
 
 def save(state: str, position: resumption.Position) -> None:

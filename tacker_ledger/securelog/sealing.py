@@ -37,8 +37,10 @@ def seal(source: str, output: str, directory: str,
     target = pathlib.Path(output)
     name = pathlib.Path(source).name[:limits.LOG_NAME_MAX_BYTES // 4]
     count = 0
+    begun = False
     try:
         with open(source, 'rb') as plain, open(target, 'xb') as secure:
+            begun = True
             session = _open(name, held, provider)
             secure.write(session.unsent)
             session.sent()
@@ -58,7 +60,8 @@ def seal(source: str, output: str, directory: str,
         raise errors.Duplicate(f'There is a file {output} already.'
                                ) from None
     except OSError as error:
-        target.unlink(missing_ok=True)
+        if begun:
+            target.unlink(missing_ok=True)
         raise errors.BadOption(
             f'{error.filename or source}: {error.strerror}.') from error
     return count

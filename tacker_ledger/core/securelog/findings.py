@@ -7,6 +7,7 @@ findings is the worst of them (protocol section 8; S1 section 11.3).
 """
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 import enum
 from typing import Any
@@ -135,3 +136,25 @@ def verdict(found: Iterable[Finding]) -> Verdict:
     """Return the worst verdict among findings; intact if there are none."""
     seen = {one.kind.verdict for one in found}
     return next((one for one in _ORDER if one in seen), Verdict.INTACT)
+
+
+def joined(found: Sequence[Finding]) -> list[Finding]:
+    """Return findings where what is missing in one place and stands in
+    another is one line that was moved.
+    """
+    missing = {(one.writer, one.sequence) for one in found
+               if one.kind is Kind.DELETED and one.count == 1
+               and one.sequence is not None}
+    moved = {(one.writer, one.sequence) for one in found
+             if one.kind is Kind.INSERTED} & missing
+    made = []
+    for one in found:
+        if (one.writer, one.sequence) in moved:
+            if one.kind is Kind.DELETED:
+                continue
+            if one.kind is Kind.INSERTED:
+                one = dataclasses.replace(
+                    one, kind=Kind.REORDERED,
+                    detail='this line was moved here from another block')
+        made.append(one)
+    return made

@@ -105,6 +105,15 @@ def parse(line: bytes) -> tuple[records.Checkpoint | None, bool]:
             else (None, False))
 
 
+def opening(line: bytes) -> records.Opening | None:
+    """Return the opening on a line, or None."""
+    try:
+        record = records.parse_line(line)
+    except errors.FormatError:
+        return None
+    return record if isinstance(record, records.Opening) else None
+
+
 def _salvage(line: bytes) -> records.Checkpoint | None:
     """Return the record of a line that says something else beside it."""
     tail = line[-2 * limits.LOG_RECORD_MAX_BYTES:].rpartition(b' ')[2]

@@ -12,17 +12,17 @@ import dataclasses
 import hmac
 from typing import Any
 
-from tacker_ledger.core import errors
 from tacker_ledger.core.securelog import findings
 from tacker_ledger.core.securelog import leaf
 from tacker_ledger.core.securelog import records
 from tacker_ledger.core.securelog import resumption
 from tacker_ledger.core.securelog import retention as retention_module
 from tacker_ledger.core.securelog import runs
+from tacker_ledger.core.securelog import seals
 
 Kind = findings.Kind
 
-#: Findings kept; more of them say no more.
+#: Findings kept of each verdict, so that none hides a worse one.
 _FINDINGS_MAX_COUNT = 10_000
 #: What findings call the manifest.
 _MANIFEST = 'manifest'
@@ -92,6 +92,7 @@ class Sessions:
                  retentions: Sequence[retention_module.Retention]) -> None:
         self._context = context
         self._found: list[findings.Finding] = []
+        self._kept: dict[findings.Verdict, int] = {}
         self._sessions: dict[int, Session] = {}
         self._manifest: dict[int, records.Opening] | None = None
         self._confirmed: set[tuple[int, int]] = set()
@@ -106,7 +107,9 @@ class Sessions:
 
     def add(self, finding: findings.Finding) -> None:
         """Note a finding."""
-        if len(self._found) < _FINDINGS_MAX_COUNT:
+        kept = self._kept.get(finding.kind.verdict, 0)
+        if kept < _FINDINGS_MAX_COUNT:
+            self._kept[finding.kind.verdict] = kept + 1
             self._found.append(finding)
 
     def _read_retention(self, one: retention_module.Retention) -> None:
@@ -116,6 +119,11 @@ class Sessions:
             self.add(findings.Finding(
                 Kind.FALSE_SIGNATURE, 'a retention record is not signed by '
                 'the log signing key'))
+            return
+        if self.log_id is not None and one.log_id != self.log_id:
+            # another log's sessions have the same numbers
+            self.add(findings.Finding(
+                Kind.INSERTED, 'a retention record of another log'))
             return
         for kept in one.stand_ins:
             known = self._stand_ins.get(kept.checkpoint.writer)
@@ -140,7 +148,7 @@ class Sessions:
         digest = records.NO_DIGEST
         last = 0
         for number, line in enumerate(lines, 1):
-            opening = _parse_opening(line)
+            opening = seals.opening(line)
             if opening is None:
                 self._in_manifest(Kind.EDITED, 'not an opening', None,
                                   number)
@@ -273,7 +281,7 @@ class Sessions:
         self._look_at_ends()
         self._look_at_trusted()
         self._look_at_expected()
-        found = tuple(_joined(self._found))
+        found = tuple(findings.joined(self._found))
         return Report(findings.verdict(found), found, self.log_id,
                       self._lines, self._checkpoints, len(self._sessions))
 
@@ -283,7 +291,7 @@ class Sessions:
         if self._manifest is None:
             highest = max(self._sessions, default=0)
             expected = range(1, highest + 1)
-            if not sealed:
+            if self._stand_ins or not sealed:
                 self.add(findings.Finding(
                     Kind.NO_MANIFEST, 'without the manifest nobody knows '
                     'whether a whole session is missing'))
@@ -315,18 +323,21 @@ class Sessions:
                 Kind.EXPIRED, f'records up to {writer}.{kept.sequence} were '
                 'deleted under a signed record', writer, 0, after=kept.number,
                 count=kept.sequence + 1))
-            if kept.reason != records.REASON_CLOSE:
+            ended = any(
+                one.previous is not None and one.previous.writer == writer
+                and one.previous.found is not None
+                and one.previous.found[:2] == (kept.sequence, kept.chained)
+                for one in self._openings())
+            if kept.reason != records.REASON_CLOSE and not ended:
                 self.add(findings.Finding(
                     Kind.TRUNCATED, 'the session goes on after what has '
                     'expired', writer, kept.sequence + 1,
                     before=kept.number))
             return
         announced = any(
-            one.opening is not None and one.opening.previous is not None
-            and one.opening.previous.writer == writer
-            and one.opening.previous.known is None
-            and one.opening.previous.found is None
-            for one in self._sessions.values())
+            one.previous is not None and one.previous.writer == writer
+            and one.previous.known is None and one.previous.found is None
+            for one in self._openings())
         if announced:
             self.add(findings.Finding(
                 Kind.TORN, 'the session was announced; the one after it '
@@ -336,10 +347,21 @@ class Sessions:
                 Kind.SESSION_MISSING, 'none of the records of this session '
                 'is there', writer, 0))
 
+    def announced(self, writer: int) -> records.Opening | None:
+        """Return the opening that stands in the manifest alone."""
+        return (None if writer in self._sessions
+                else (self._manifest or {}).get(writer))
+
+    def _openings(self) -> list[records.Opening]:
+        """Return every opening, also of sessions that wrote nothing."""
+        return list({**(self._manifest or {}), **{
+            writer: one.opening for writer, one in self._sessions.items()
+            if one.opening is not None}}.values())
+
     def _look_at_witnesses(self) -> None:
         """Compare each session with what the one after it has found."""
-        for opening in [one.opening for one in self._sessions.values()]:
-            before = None if opening is None else opening.previous
+        for opening in self._openings():
+            before = opening.previous
             session = (None if before is None
                        else self._sessions.get(before.writer))
             if before is None or session is None or session.last is None:
@@ -400,8 +422,10 @@ class Sessions:
                 continue
             newest = max((place[1] for place in self._context.trusted
                           if place[0] == writer), default=None)
+            # Whoever has not the auditor's key cannot check these lines.
             trusted = (newest == sealed_to
-                       and (writer, sealed_to) in self._confirmed)
+                       and (writer, sealed_to) in self._confirmed
+                       and (not count or self._context.auditor is not None))
             self.add(findings.Finding(
                 Kind.OPEN_TAIL if trusted else Kind.UNSEALED_TAIL,
                 f'{count} line(s) after the last checkpoint'
@@ -418,6 +442,9 @@ class Sessions:
         for writer, sequence in sorted(self._context.trusted,
                                        reverse=True):
             kept = self._stand_ins.get(writer)
+            if (kept is not None and kept.checkpoint.sequence == sequence
+                    and not self._is_trusted(kept.checkpoint)):
+                self._contradicted(writer, sequence)
             if ((writer, sequence) in self._confirmed or writer in cut
                     or (kept is not None
                         and sequence <= kept.checkpoint.sequence)):
@@ -453,6 +480,12 @@ class Sessions:
                 self._cut(session, writer, sequence, 'an earlier '
                           'verification saw records that are not there')
 
+    def _is_trusted(self, record: records.Checkpoint) -> bool:
+        place = (record.writer, record.sequence)
+        return hmac.compare_digest(
+            self._context.trusted[place], leaf.checkpoint_hash(
+                record.log_id, *place, record.to_bytes()))
+
     def _contradicted(self, writer: int, sequence: int) -> None:
         if any(one.kind is Kind.CONTRADICTED and one.writer == writer
                and one.sequence == sequence for one in self._found):
@@ -462,35 +495,6 @@ class Sessions:
             'where none stands', writer, sequence))
 
 
-def _parse_opening(line: bytes) -> records.Opening | None:
-    try:
-        record = records.parse_line(line)
-    except errors.FormatError:
-        return None
-    return record if isinstance(record, records.Opening) else None
-
-
 def _is_sealed(session: Session) -> bool:
     return (session.opening is not None
             and session.opening.boot_id == SEALED_BOOT_ID)
-
-
-def _joined(found: Sequence[findings.Finding]) -> list[findings.Finding]:
-    """Return findings where what is missing in one place and stands in
-    another is one line that was moved.
-    """
-    missing = {(one.writer, one.sequence) for one in found
-               if one.kind is Kind.DELETED and one.count == 1}
-    moved = {(one.writer, one.sequence) for one in found
-             if one.kind is Kind.INSERTED} & missing
-    made = []
-    for one in found:
-        if (one.writer, one.sequence) in moved:
-            if one.kind is Kind.DELETED:
-                continue
-            if one.kind is Kind.INSERTED:
-                one = dataclasses.replace(
-                    one, kind=Kind.REORDERED,
-                    detail='this line was moved here from another block')
-        made.append(one)
-    return made

@@ -37,6 +37,7 @@ Kind = findings.Kind
 RUN_BYTES = 1 << 20
 #: Lines without a checkpoint which are kept; a block has far fewer.
 _OPEN_MAX_BYTES = 256 << 20
+_OPEN_MAX_LINES = 4 * limits.LOG_BLOCK_MAX_LINES
 #: Lines looked at for one that tells its place.
 _PEEK_MAX_LINES = 1000
 
@@ -67,6 +68,7 @@ class _Open:
     agreement: unsealing.Sealing | None = None
     pieces: list[runs.Piece] = dataclasses.field(default_factory=list)
     size: int = 0
+    lines: int = 0
 
 
 class Verifier:
@@ -96,7 +98,7 @@ class Verifier:
         self._rest = b''
         self._overlong = False
         #: bytes of a torn line that no piece holds
-        self._skipped = 0
+        self._skipped = self._skipped_lines = 0
 
     def note(self, finding: findings.Finding) -> None:
         """Take a finding of the caller's, about files beside the log."""
@@ -207,8 +209,7 @@ class Verifier:
 
     def _torn(self, size: int, line: int) -> None:
         writer = self._current.writer if self._current else None
-        closed = (self._current is not None and not self._current.size
-                  and _closes(self._current.start))
+        closed = self._current is not None and _has_closed(self._current)
         self._sessions.add(findings.Finding(
             Kind.INSERTED if closed else Kind.TORN,
             f'{size} bytes after the last whole line',
@@ -221,7 +222,7 @@ class Verifier:
             begin, end = seals.find_opening(data, at)
             opening = None
             while begin < len(data):
-                opening = _opening(data[begin:end])
+                opening = seals.opening(data[begin:end])
                 if (opening is not None
                         and not self._sessions.has(opening.writer)):
                     break
@@ -238,6 +239,10 @@ class Verifier:
     def _lines(self, data: bytes, opening: records.Opening | None,
                made: list[runs.Run]) -> None:
         """Take lines of one session; ``opening`` follows them, if any."""
+        if opening is not None:
+            data = self._without_torn(data, opening)
+        if not data:
+            return
         one = self._current
         if one is None:
             one = self._current = self._resume(data)
@@ -248,18 +253,16 @@ class Verifier:
                 self._line += _count(data)
                 self._offset += len(data)
                 return
-        if opening is not None:
-            data = self._without_torn(data, opening)
-        if not data:
-            return
         one.pieces.append(runs.Piece(self._file, self._line, data,
                                      self._offset))
         one.size += len(data)
         self._offset += len(data)
-        self._line += _count(data)
+        count = _count(data)
+        one.lines += count
+        self._line += count
         if one.size >= RUN_BYTES:
             self._cut(one, self._line, made)
-        if one.size > _OPEN_MAX_BYTES:
+        if one.size > _OPEN_MAX_BYTES or one.lines > _OPEN_MAX_LINES:
             self._sessions.add(findings.Finding(
                 Kind.DELETED, f'no checkpoint in {one.size} bytes',
                 one.writer, None, self._file, self._line))
@@ -268,22 +271,25 @@ class Verifier:
 
     def _without_torn(self, data: bytes, opening: records.Opening) -> bytes:
         """Take off the part of a line that a crash left before a restart."""
-        before = opening.previous
-        if before is None or not before.torn_bytes:
-            return data
-        begin = data.rfind(b'\n', 0, len(data) - 1) + 1
-        if len(data) - 1 - begin != before.torn_bytes:
-            return data
-        self._torn(before.torn_bytes, self._line + _count(data) - 1)
-        self._skipped = before.torn_bytes + 1
-        return data[:begin]
+        following: records.Opening | None = opening
+        while following is not None and following.previous is not None:
+            before = following.previous
+            begin = data.rfind(b'\n', 0, len(data) - 1) + 1
+            if data and len(data) - 1 - begin == before.torn_bytes:
+                self._torn(before.torn_bytes, self._line + _count(data) - 1)
+                self._skipped += len(data) - begin
+                self._skipped_lines += 1
+                data = data[:begin]
+            # The session before may have ended before its first record.
+            following = self._sessions.announced(before.writer)
+        return data
 
     def _begin_session(self, opening: records.Opening,
                        made: list[runs.Run]) -> None:
         """End the session that wrote this file and begin the next."""
-        self._line += 1 if self._skipped else 0
+        self._line += self._skipped_lines
         self._offset += self._skipped
-        self._skipped = 0
+        self._skipped = self._skipped_lines = 0
         if self._current is not None:
             ended = self._current
             self._open.pop(ended.writer, None)
@@ -354,7 +360,7 @@ class Verifier:
             one.pieces.append(runs.Piece(
                 last.file, line - _count(rest), rest,
                 last.offset + end + 1))
-            one.size = len(rest)
+            one.size, one.lines = len(rest), _count(rest)
 
     def _fits(self, one: _Open, record: records.Checkpoint) -> bool:
         return (record.writer == one.writer
@@ -389,7 +395,7 @@ class Verifier:
     def _emit(self, one: _Open, tail: bool) -> runs.Run:
         run = runs.Run(self._sessions.log_id or b'', one.writer, one.start,
                        one.secret, tuple(one.pieces), tail)
-        one.pieces, one.size = [], 0
+        one.pieces, one.size, one.lines = [], 0, 0
         return run
 
 
@@ -424,17 +430,19 @@ def _count(data: bytes) -> int:
     return len(data) - len(data.replace(b'\n', b''))
 
 
-def _opening(line: bytes) -> records.Opening | None:
-    try:
-        record = records.parse_line(line)
-    except errors.FormatError:
-        return None
-    return record if isinstance(record, records.Opening) else None
-
-
 def _closes(start: unsealing.Sealing | None) -> bool:
     return (isinstance(start, records.Checkpoint)
             and start.reason == records.REASON_CLOSE)
+
+
+def _has_closed(one: _Open) -> bool:
+    """Return whether what was read of a session ends with its close."""
+    if not one.pieces:
+        return _closes(one.start)
+    data = one.pieces[-1].data
+    begin, end = seals.find_last_checkpoint(data, len(data))
+    return (end + 1 == len(data)
+            and _closes(seals.parse(data[begin:end])[0]))
 
 
 def _wrapped(data: bytes) -> list[records.Checkpoint]:

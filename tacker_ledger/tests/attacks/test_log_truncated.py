@@ -36,9 +36,30 @@ class LogTruncated(log_case.LogCase):
                                       found.before))
 
     def test_nothing_cut_is_decided_too(self):
-        report = self.expect('intact', 'open-tail',
+        report = self.expect('intact', 'open-tail', auditor=True,
                              trusted=self.target.anchors)
         self.assertEqual(4, report.findings[0].count)
+
+    def test_open_tail_edited_where_nobody_can_check_it(self):
+        lines = self.target.lines()
+        lines[-2] = lines[-2].replace(b'line', b'lime')
+        self.target.put(lines)
+        # its key is not disclosed yet, so no anchor vouches for these lines
+        self.expect('undecidable', 'unsealed-tail',
+                    trusted=self.target.anchors)
+        self.expect('altered', 'edited', auditor=True,
+                    trusted=self.target.anchors)
+
+    def test_cut_found_by_a_session_that_wrote_nothing(self):
+        last = records.parse_line(self.target.lines()[-1])
+        whole = self.target.files['a.log']
+        self.target.open(previous=records.PreviousSession(
+            1, None, (last.sequence, last.chained, last.tag), False, 0))
+        self.target.files['a.log'] = b''.join(
+            whole.splitlines(keepends=True)[:-2])
+        self.target.open(previous=records.PreviousSession(
+            2, None, None, False, 0)).close()
+        self.expect('truncated', 'truncated')
 
     def test_truncated_past_an_anchor(self):
         newest = max(self.target.anchors)

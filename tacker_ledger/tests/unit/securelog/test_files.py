@@ -83,16 +83,16 @@ class TestFiles(test_session.SessionCase):
         made = self.open()
         opening = made.opening
         self.assertIsNone(
-            files.previous_session(None, files.Tail(None, 0)))
+            files.previous_session(None, files.Tail(None, 0), 99))
         self.assertEqual(
             records.PreviousSession(
                 3, None, (0, opening.chained, bytes(32)), False, 2),
-            files.previous_session(None, files.Tail(opening, 2)))
+            files.previous_session(None, files.Tail(opening, 2), 99))
         noted = files.SlotState(8, (4, b'h' * 32), True)
         # the file is not what the session noted left there
         self.assertEqual(
             records.PreviousSession(8, (4, b'h' * 32), None, True, 0),
-            files.previous_session(noted, files.Tail(opening, 0)))
+            files.previous_session(noted, files.Tail(opening, 0), 99))
         made.sent()
         made.close(1)
         record = records.parse_line(made.unsent)
@@ -101,7 +101,12 @@ class TestFiles(test_session.SessionCase):
                 3, (0, b'h' * 32), (1, record.chained, record.tag), True, 0),
             files.previous_session(
                 files.SlotState(3, (0, b'h' * 32), False),
-                files.Tail(record, 0)))
+                files.Tail(record, 0), 99))
+        # of another log, or forged: such an opening could not be read
+        for forged in (files.SlotState(4, None, False),
+                       files.SlotState(0, None, False)):
+            self.assertIsNone(files.previous_session(
+                forged, files.Tail(record, 0), 3))
 
     def test_numbers_of_writers_never_come_twice(self):
         opening = self.open().opening

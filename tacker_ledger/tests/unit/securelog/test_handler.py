@@ -6,6 +6,7 @@ import errno
 import logging
 import logging.config
 import os
+import pathlib
 from unittest import mock
 
 import fixtures
@@ -18,6 +19,7 @@ from tacker_ledger.core.securelog import findings
 from tacker_ledger.core.securelog import records
 from tacker_ledger.core.securelog import runs
 from tacker_ledger.core.securelog import verify
+from tacker_ledger.securelog import files
 from tacker_ledger.securelog import handler
 from tacker_ledger.securelog import keys
 from tacker_ledger.securelog import logger
@@ -292,3 +294,73 @@ class TestMishaps(HandlerCase):
         (self.directory / 'keys/auditor.key').write_bytes(b'')
         self.make()
         self.assertIn('take it to the auditor', self.said[0])
+
+
+class Robustness(HandlerCase):
+    """What stands beside a log may be damaged, gone, or held by others."""
+
+    def session(self):
+        made = self.make()
+        self.put(made, 'a line')
+        made.close()
+
+    def manifest(self) -> pathlib.Path:
+        return self.path.with_name('x.log.manifest')
+
+    def test_opening_can_be_read_after_manifest_and_state_are_gone(self):
+        self.session()
+        self.manifest().unlink()
+        self.path.with_name('x.log.state').unlink()
+        self.session()
+        self.assertIsInstance(records.parse_line(
+            self.manifest().read_bytes()), records.Opening)
+
+    def test_torn_manifest_heals(self):
+        self.session()
+        with open(self.manifest(), 'ab') as file:
+            file.write(b'opening of wri')
+        self.session()
+        for line in self.manifest().read_bytes().splitlines():
+            self.assertIsInstance(records.parse_line(line), records.Opening)
+
+    def test_whole_record_without_line_feed_stays(self):
+        self.session()
+        whole = self.manifest().read_bytes()
+        self.session()
+        both = self.manifest().read_bytes()
+        self.manifest().write_bytes(both[:-1])
+        self.session()
+        self.assertNotEqual(whole, both)
+        self.assertTrue(self.manifest().read_bytes().startswith(both))
+
+    def test_no_number_left(self):
+        self.session()
+        state = files.StateFile(str(self.path))
+        state.note_log(files.LogState(
+            b'i' * 16, records.WRITER_MAX, b'd' * 32))
+        state.close()
+        self.session()
+        self.assertIn('leaves no number', self.said[0])
+
+    def test_held_manifest_is_not_waited_for_at_each_line(self):
+        made = self.make()
+        now = [0.0]
+
+        def busy(descriptor):
+            now[0] += 1.0
+            raise errors.Busy('held')
+
+        with mock.patch.object(files, 'lock', side_effect=busy) as locked, \
+                mock.patch.object(logger.time, 'monotonic',
+                                  lambda: now[0]):
+            for _ in range(3):
+                self.put(made, 'a line')
+        self.assertEqual(1, locked.call_count)
+
+    def test_checkpoint_of_an_idle_log_notices_a_rotation(self):
+        made = self.make()
+        self.put(made, 'a line')
+        self.path.rename(self.path.with_name('x.log.1'))
+        made._logger.checkpoint(records.REASON_TIME)
+        self.assertIsInstance(records.parse_line(self.path.read_bytes()),
+                              records.Checkpoint)
