@@ -83,6 +83,7 @@ class Comparator:
     def step(self) -> None:
         """Decide what was read, and tell the client.
 
+        :raises UnavailableError: the chain cannot be reached
         :raises StorageFailed: the database cannot be used
         """
         waiting = self._verdicts.readings(is_compared=False)
@@ -97,7 +98,8 @@ class Comparator:
                     # or not at all
                     self._deferred += 1
                     break
-                self._verdicts.decide(reading, decided, self._clock())
+                if decided is not None:
+                    self._verdicts.decide(reading, decided, self._clock())
             else:
                 self._deferred = 0
         self.tell()
@@ -122,8 +124,14 @@ class Comparator:
 
     def _decided(self, reading: anchor_verdicts.Reading,
                  states: Sequence[_LogState]
-                 ) -> list[anchor_verdicts.Verdict]:
+                 ) -> list[anchor_verdicts.Verdict] | None:
+        """Return the verdicts of a reading; None: not to be decided now."""
         [sent] = self._database.sent(transaction_id=reading.transaction_id)
+        confirmed = self._confirmed(sent, reading)
+        if confirmed is None:
+            # a block that was left; the anchor is read anew in another
+            return None if sent.block == reading.block else []
+        reading = confirmed
         carried = self._database.checkpoints(sent.anchor_id)
         problem = reading.problem or self._root_problem(
             sent, reading.root, carried)
@@ -133,6 +141,24 @@ class Comparator:
                 sent, reading, state, problem, log_id,
                 [one for one in carried if one.log_id == log_id])
         return decided
+
+    def _confirmed(self, sent: anchors.Sent,
+                   reading: anchor_verdicts.Reading
+                   ) -> anchor_verdicts.Reading | None:
+        """Return a reading as the chain has it now; None: it has not.
+
+        Others write to the database too, and a block may have left the
+        chain since it was read.
+        """
+        reader = self._readers.get(sent.driver)
+        found = None if reader is None else reader.read(
+            dataclasses.replace(sent, block=reading.block),
+            self._verdicts.raw_of)
+        if found is None or found.block != reading.block:
+            return None
+        return dataclasses.replace(
+            reading, root=found.root, height=found.height,
+            problem=found.problem)
 
     def _logs(self, carried: Sequence[anchors.Checkpoint],
               states: Sequence[_LogState]

@@ -6,6 +6,7 @@ import logging
 from tacker_ledger.core.crypto import providers
 from tacker_ledger.core import errors
 from tacker_ledger.core import limits
+from tacker_ledger.securelog.anchor_drivers import base as chain
 from tacker_ledger.securelog import handler as handler_module
 from tacker_ledger.securelog import keys
 from tacker_ledger.securelog.publisher import searcher
@@ -22,6 +23,12 @@ LEASE = ('publisher', 'one')
 
 class _Reader:
     is_evidence = True
+    #: None: the chain holds no such transaction
+    block = b'b' * 32
+
+    def read(self, sent, raw_of):
+        """Return what the chain holds."""
+        return self.block and chain.Found(self.block, 4, b'r' * 32)
 
     def check_root(self, sent, checkpoints):
         """Agree."""
@@ -67,11 +74,12 @@ class TestComparator(base.TestCase):
                            height=4)
         self.verdicts.add_reading(sent.id, b'b' * 32, 4, b'r' * 32, '', 3)
 
-    def decide(self, check=None):
+    def decide(self, check=None, reader=None):
         """Return the words of all verdicts."""
         comparator.Comparator(
             self.database, self.verdicts, [str(self.file)],
-            {'bitcoin': _Reader()}, check or log_check.LogCheck(self.trusted),
+            {'bitcoin': reader or _Reader()},
+            check or log_check.LogCheck(self.trusted),
             lambda: 5, None).step()
         return [message['verdict']
                 for _, message in self.verdicts.all_messages()]
@@ -108,4 +116,11 @@ class TestComparator(base.TestCase):
             return found
 
         self.assertEqual([], self.decide(rotated))
+        self.assertEqual(['validated'], self.decide())
+
+    def test_a_reading_that_the_chain_does_not_bear_out(self):
+        reader = _Reader()
+        reader.block = None
+        self.assertEqual([], self.decide(reader=reader))
+        # and once the chain does
         self.assertEqual(['validated'], self.decide())
