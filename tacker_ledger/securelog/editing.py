@@ -19,6 +19,7 @@ import time
 from tacker_ledger.core.crypto.providers import base as provider_module
 from tacker_ledger.core.crypto import suite as suite_module
 from tacker_ledger.core import errors
+from tacker_ledger.core import limits
 from tacker_ledger.core.securelog import entry
 from tacker_ledger.core.securelog import records
 from tacker_ledger.core.securelog import redaction
@@ -203,7 +204,13 @@ def _rewrite(path: pathlib.Path, change: Callable[[reading.Raw], bytes]
             out.write(data)
         with open(path, 'rb') as old:
             old.seek(size)
-            out.write(old.read())
+            rest = old.read(limits.LOG_LINE_MAX_BYTES + 1)
+            if len(rest) > limits.LOG_LINE_MAX_BYTES or b'\n' in rest:
+                draft.unlink()
+                raise errors.CorruptStore(
+                    f'{path} holds a line longer than any line of a log, so '
+                    'it is not rewritten.')
+            out.write(rest)
         out.flush()
         os.fsync(out.fileno())
     os.replace(draft, path)

@@ -262,6 +262,8 @@ def verify_log(log: Log, directory: str, trusted: Trusted | None = None,
     kept, damaged_too = _records(log.aside(RETENTION),
                                  retention.Retention.from_line)
     context = load_context(directory, trusted or {}, redacted, auditor)
+    # Before the manifest is read: a session that begins later is in neither.
+    sizes = {path: path.stat().st_size for path in log.files}
     verifier = verify.Verifier(
         context, read_aside(log.aside(MANIFEST), _MANIFEST_MAX_BYTES),
         kept)
@@ -277,7 +279,7 @@ def verify_log(log: Log, directory: str, trusted: Trusted | None = None,
         workers = _Processes(jobs, directory, trusted or {}, redacted,
                              auditor)
     try:
-        for made in _read(log, verifier, advance, begin):
+        for made in _read(log, verifier, advance, begin, sizes):
             for outcome in workers.outcomes(made):
                 verifier.absorb(outcome)
         for outcome in workers.rest():
@@ -310,9 +312,12 @@ def _note(verifier: verify.Verifier, path: pathlib.Path,
 
 
 def _read(log: Log, verifier: verify.Verifier,
-          advance: Callable[[int], None] | None, begin: positions.Places
-          ) -> Iterator[list[runs.Run]]:
-    """Feed all segments to a verifier; yield the runs it makes."""
+          advance: Callable[[int], None] | None, begin: positions.Places,
+          sizes: Mapping[pathlib.Path, int]) -> Iterator[list[runs.Run]]:
+    """Feed all segments to a verifier; yield the runs it makes.
+
+    :param sizes: up to where each file is read
+    """
     done = 0
     for path in log.files:
         offset, line = begin.of(path)
@@ -320,8 +325,10 @@ def _read(log: Log, verifier: verify.Verifier,
         verifier.begin(str(path), offset, line)
         with open(path, 'rb') as file:
             file.seek(offset)
-            while data := file.read(_READ_BYTES):
+            left = sizes[path] - offset
+            while data := file.read(max(0, min(left, _READ_BYTES))):
                 yield verifier.feed(data)
+                left -= len(data)
                 done += len(data)
                 if advance is not None:
                     advance(done)
