@@ -67,6 +67,9 @@ CHECKPOINTS_QUEUE = 'checkpoints'
 #: The driver lets errors of the library below it through.
 _BROKER_ERRORS = (oslo_messaging.MessagingException, OSError,
                   kombu_exceptions.KombuError)
+#: Its own: queues here are durable, and the exchange of other services, of
+#: which there is one for a whole cloud, need not be.
+_QUEUE_EXCHANGE = 'tacker-ledger-anchoring'
 _QUEUE_METHOD = 'take'
 _QUEUE_RETRIES = 2
 _QUEUE_ANSWER_SECONDS = 15
@@ -306,6 +309,12 @@ class Notifier:
                 LOG.exception('Notification %s is lost', event_type)
 
 
+def _queue_target(queue: str, host: str | None = None) -> Any:
+    return oslo_messaging.Target(
+        exchange=_QUEUE_EXCHANGE, topic=queue, server=host,
+        version=QUEUE_VERSION)
+
+
 class QueueClient:
     """Puts messages into queues whose names are the topics themselves.
 
@@ -323,8 +332,7 @@ class QueueClient:
         client = self._clients.get(queue)
         if client is None:
             client = self._clients[queue] = oslo_messaging.get_rpc_client(
-                self._transport, oslo_messaging.Target(
-                    topic=queue, version=QUEUE_VERSION),
+                self._transport, _queue_target(queue),
                 retry=_QUEUE_RETRIES, timeout=_QUEUE_ANSWER_SECONDS,
                 transport_options=oslo_messaging.TransportOptions(
                     at_least_once=True))
@@ -373,8 +381,7 @@ class QueueServer:
     def __init__(self, transport: Any, queue: str, host: str,
                  handle: Callable[[Any], None]) -> None:
         self._server = oslo_messaging.get_rpc_server(
-            transport, oslo_messaging.Target(
-                topic=queue, server=host, version=QUEUE_VERSION),
+            transport, _queue_target(queue, host),
             [_QueueEndpoint(queue, handle)], executor='threading')
 
     def start(self) -> None:

@@ -132,7 +132,7 @@ LOG_BLOCK_MAX_LINES = 65_536
 #: Files which one log is written to at the same time.
 LOG_SLOTS_MAX_COUNT = 256
 #: Checkpoints until a session agrees on a new secret with the auditor.
-LOG_AGREEMENT_MAX_CHECKPOINTS = 1024
+LOG_AGREEMENT_MAX_COUNT = 1024
 #: The record of a checkpoint or opening that is anchored.
 ANCHOR_RECORD_MAX_BYTES = LOG_RECORD_MAX_BYTES
 

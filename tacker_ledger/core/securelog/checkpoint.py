@@ -11,7 +11,7 @@ memory opens nothing that was sealed before::
 
 Each key seals one message ever, hence the fixed nonce.  The auditor, who
 unwraps S, walks the same ratchet.  After
-``limits.LOG_AGREEMENT_MAX_CHECKPOINTS`` checkpoints a session wraps a new
+``limits.LOG_AGREEMENT_MAX_COUNT`` checkpoints a session wraps a new
 random S, and the checkpoint which carries that wrap seals under it.
 """
 

@@ -165,7 +165,7 @@ class Session:
         """Whether the next checkpoint should carry a new wrap."""
         block = self._state[3]
         return (block.number - block.agreed_at
-                >= limits.LOG_AGREEMENT_MAX_CHECKPOINTS)
+                >= limits.LOG_AGREEMENT_MAX_COUNT)
 
     @property
     def unsent(self) -> bytes:

@@ -73,7 +73,7 @@ class Unsealer:
             self._number = number
         steps = number - self._number
         if (self._secret is None
-                or not 0 <= steps <= 2 * limits.LOG_AGREEMENT_MAX_CHECKPOINTS):
+                or not 0 <= steps <= 2 * limits.LOG_AGREEMENT_MAX_COUNT):
             self._secret = None
             return None
         for _ in range(steps):

@@ -17,7 +17,7 @@ from tacker_ledger.core import limits
 from tacker_ledger.tests import base
 
 UNITS = ('_BYTES', '_COUNT', '_DEPTH', '_MS', '_TRANSACTIONS',
-         '_BLOCKS')
+         '_BLOCKS', '_LINES')
 
 
 class TestLimits(base.TestCase):

@@ -149,13 +149,18 @@ class TestHandler(HandlerCase):
             self.assertRaises(errors.BadOption, self.make, **options)
 
     def test_keys_that_cannot_be_used(self):
-        before = logging._handlerList[:]
+        before = self.handlers()
         (self.directory / 'keys/log-signing.key').chmod(0o644)
         self.assertRaises(errors.BadOption, self.make)
         self.assertRaises(errors.BadOption, handler.SecureLogHandler,
                           self.path, self.directory / 'none')
         # what was never made is not closed at the end of the process
-        self.assertEqual(before, logging._handlerList)
+        self.assertEqual(before, self.handlers())
+
+    def handlers(self):
+        """Return the handlers of all loggers that are still there."""
+        return [one for one in (ref() for ref in logging._handlerList)
+                if isinstance(one, handler.SecureLogHandler)]
 
     def test_the_sample_of_log_config_append(self):
         # as every service does

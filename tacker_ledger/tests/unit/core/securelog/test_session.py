@@ -107,7 +107,7 @@ class TestSession(SessionCase):
 
     def test_a_new_agreement(self):
         made = self.open()
-        for _ in range(limits.LOG_AGREEMENT_MAX_CHECKPOINTS - 1):
+        for _ in range(limits.LOG_AGREEMENT_MAX_COUNT - 1):
             self.assertFalse(made.wants_agreement)
             made.checkpoint(1, records.REASON_TIME, KEY)
             made.sent()
