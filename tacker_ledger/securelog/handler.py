@@ -11,6 +11,7 @@ has been patched to, and a child begins a session of its own.
 from collections.abc import Iterable
 import logging
 import os
+import sys
 import threading
 import weakref
 
@@ -95,6 +96,17 @@ class SecureLogHandler(logging.Handler):
                 self._busy = False
         except Exception:  # noqa: BLE001 as every handler of logging
             self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say which record could not be written, and why.
+
+        Never what it holds, as the handlers of logging do: what failed may
+        be the masking of its secrets.
+        """
+        kind = sys.exc_info()[0] or Exception
+        logger_module.say(
+            f'{kind.__name__} at a record of {record.name!r}, '
+            f'{record.pathname}:{record.lineno}: it is not in the log')
 
     def _settle(self) -> None:
         """Do what a line seldom needs after it."""

@@ -148,6 +148,15 @@ class TestHandler(HandlerCase):
                         {'name': 'x' * 257}, {'mask_patterns': ('(',)}):
             self.assertRaises(errors.BadOption, self.make, **options)
 
+    def test_a_record_that_cannot_be_written_keeps_its_secrets(self):
+        made = self.make()
+        self.put(made, 'password %d', 'hunter2')
+        self.assertEqual(1, len(self.said))
+        self.assertIn("TypeError at a record of 'service'", self.said[0])
+        self.assertNotIn('hunter2', self.said[0])
+        self.put(made, 'and the next')
+        self.assertEqual([b'and the next'], self.texts())
+
     def test_keys_that_cannot_be_used(self):
         before = self.handlers()
         (self.directory / 'keys/log-signing.key').chmod(0o644)
